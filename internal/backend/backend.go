@@ -1,0 +1,102 @@
+// Package backend is the seam between the log and the store that holds its
+// tree. The sequencer decides what the next leaves are; a Backend keeps them,
+// their Merkle tree, and beside them a small ordered key-value store, the side
+// store, whose changes ride in the same durable write as the leaves they
+// belong to.
+//
+// Invariants, checked by backendtest for every implementation:
+//
+//   - The tree only grows, one Append at a time, without holes.
+//   - What Append acknowledged is there, and proves against the new root,
+//     after any crash; an Append that failed left no trace, or all of itself.
+//     Callers decide which by reading Root, never by the error.
+//   - Leaves and side writes of one Append are both there or both absent.
+//   - One process writes. A second writer fails when it opens the store or
+//     when it appends; it never corrupts.
+package backend
+
+import (
+	"context"
+	"errors"
+)
+
+// Hash is a SHA-256 value: a leaf hash, a node hash or a tree root.
+type Hash = [32]byte
+
+// Root is a tree: the number of its leaves and its RFC 6962 root hash.
+// The empty tree's hash is SHA-256 of nothing.
+type Root struct {
+	Size uint64
+	Hash Hash
+}
+
+// Write sets Key to Value in the side store, or deletes Key if Value is nil.
+// Keys are non-empty. An empty, non-nil Value is stored as empty.
+type Write struct {
+	Key, Value []byte
+}
+
+// Errors that callers act upon. Everything else means that the store cannot be
+// trusted until it has been opened again.
+var (
+	// ErrConflict means that the tree or the value has moved: another writer,
+	// or an earlier attempt that succeeded after all. Read again.
+	ErrConflict = errors.New("store has moved on")
+	// ErrOutOfRange means that an index or a size lies beyond the tree.
+	ErrOutOfRange = errors.New("beyond the tree")
+)
+
+// View is a consistent, read-only picture of the side store. It MUST be
+// closed, and is safe for concurrent use.
+type View interface {
+	// Get returns the value of key, or nil if there is none. The caller owns
+	// the result.
+	Get(key []byte) ([]byte, error)
+	// Scan calls fn for each key in [from, to), in byte order, until fn
+	// returns false. The slices are valid during the call only.
+	Scan(from, to []byte, fn func(key, value []byte) bool) error
+	Close() error
+}
+
+// Backend stores one log. All methods but Append are safe for concurrent use;
+// Append is called by one goroutine.
+type Backend interface {
+	// Root returns the tree as last integrated.
+	Root(ctx context.Context) (Root, error)
+
+	// Append adds leaves at [first, first+len(leaves)) and applies side, in
+	// that order of keys as given, in one durable write, and returns the new
+	// root. It MUST NOT return before a power failure would leave it intact.
+	// It MUST fail with ErrConflict, changing nothing, if first is not the
+	// size of the tree. Leaves are non-empty and at most 65,535 bytes.
+	Append(ctx context.Context, first uint64, leaves [][]byte, side []Write) (Root, error)
+
+	// Leaves returns up to n leaves from first on: at least one, and fewer
+	// than n only at the end of the tree or where a reply would grow beyond
+	// a few megabytes. ErrOutOfRange if first is not in the tree.
+	Leaves(ctx context.Context, first, n uint64) ([][]byte, error)
+
+	// Hashes returns the n hashes of the perfect subtrees of height level
+	// from the first-th on: level 0 are the leaf hashes. ErrOutOfRange if
+	// one of them is not complete in the tree.
+	Hashes(ctx context.Context, level uint, first, n uint64) ([]Hash, error)
+
+	// InclusionProof returns the RFC 6962 audit path of the leaf at index in
+	// the tree of the given size. ErrOutOfRange beyond the tree.
+	InclusionProof(ctx context.Context, index, size uint64) ([]Hash, error)
+
+	// ConsistencyProof returns the RFC 6962 consistency proof between two
+	// sizes; it is empty if from is 0 or equals to. ErrOutOfRange beyond the
+	// tree.
+	ConsistencyProof(ctx context.Context, from, to uint64) ([]Hash, error)
+
+	// View opens the side store as the last Append or Swap left it.
+	View() View
+
+	// Swap durably sets key to new if its value is old (nil: absent), and
+	// fails with ErrConflict otherwise. new is not nil.
+	Swap(ctx context.Context, key, old, new []byte) error
+
+	// Close releases the store. The Backend is not used afterwards.
+	Close() error
+}
