@@ -1,0 +1,202 @@
+package entry
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/standing-log/standing/personality/reason"
+)
+
+// fields reads the members of an object. The first failure sticks; done
+// reports it, or else the first member that nobody asked for.
+type fields struct {
+	o     object
+	where string
+	seen  []string
+	err   error
+}
+
+func (f *fields) fail(code reason.Code, format string, args ...any) {
+	if f.err == nil {
+		f.err = reason.Errorf(code, "%s: %s", f.where, fmt.Sprintf(format, args...))
+	}
+}
+
+// object returns a reader of v, whose failures are f's to report through its
+// own done.
+func (f *fields) object(v value, where string) *fields {
+	o, ok := v.(object)
+	if !ok {
+		f.fail(reason.MemberInvalid, "%s is not an object", where)
+	}
+	return &fields{o: o, where: where, err: f.err}
+}
+
+// has reports whether the optional member is present.
+func (f *fields) has(name string) bool { _, ok := f.o[name]; return ok }
+
+// get returns a required member and marks it as known.
+func (f *fields) get(name string) value {
+	f.seen = append(f.seen, name)
+	v, ok := f.o[name]
+	if !ok {
+		f.fail(reason.MemberMissing, "%s is missing", name)
+	}
+	return v
+}
+
+// done reports the first failure, then unknown members.
+func (f *fields) done() error {
+	if f.err == nil && len(f.o) != len(f.seen) {
+		for _, name := range slices.Sorted(maps.Keys(f.o)) {
+			if !slices.Contains(f.seen, name) {
+				f.fail(reason.MemberUnknown, "%.64q", name)
+			}
+		}
+	}
+	return f.err
+}
+
+// skipExtensions marks the members that begin with x- as known.
+//
+// SPEC: in the predicate object, members whose name begins with x- are allowed
+// and never read: at most 16, name at most 64 bytes, value a string of at most
+// 1,024 bytes.
+func (f *fields) skipExtensions() {
+	n := 0
+	for name, v := range f.o {
+		if !strings.HasPrefix(name, "x-") {
+			continue
+		}
+		n++
+		s, ok := v.(string)
+		if !ok || len(s) > 1024 || len(name) > 64 || n > 16 {
+			f.fail(reason.MemberInvalid, "extension members: at most 16, names of 64 bytes, strings of 1,024 bytes")
+		}
+		f.seen = append(f.seen, name)
+	}
+}
+
+func (f *fields) str(name string) string {
+	s, ok := f.get(name).(string)
+	if !ok {
+		f.fail(reason.MemberInvalid, "%s is not a string", name)
+	}
+	return s
+}
+
+func (f *fields) array(name string) []value {
+	a, ok := f.get(name).([]value)
+	if !ok {
+		f.fail(reason.MemberInvalid, "%s is not an array", name)
+	}
+	return a
+}
+
+// match returns a string member that pattern, which is anchored, matches.
+func (f *fields) match(name string, pattern *regexp.Regexp) string {
+	s := f.str(name)
+	if f.err == nil && !pattern.MatchString(s) {
+		f.fail(reason.MemberInvalid, "%s is %.80q", name, s)
+	}
+	return s
+}
+
+// enum returns a string member that is one of the words given.
+func (f *fields) enum(name string, words ...string) string {
+	s := f.str(name)
+	if f.err == nil && !slices.Contains(words, s) {
+		f.fail(reason.MemberInvalid, "%s is %.80q, not one of %s", name, s, strings.Join(words, ", "))
+	}
+	return s
+}
+
+// integer returns a member lo <= n < hi.
+func (f *fields) integer(name string, lo, hi int64) uint64 {
+	n, ok := f.get(name).(int64)
+	if f.err == nil && (!ok || n < lo || n >= hi) {
+		f.fail(reason.MemberInvalid, "%s is not an integer from %d to %d", name, lo, hi-1)
+	}
+	return uint64(n)
+}
+
+func (f *fields) time(name string) uint64  { return f.integer(name, 0, maxTime) }
+func (f *fields) index(name string) uint64 { return f.integer(name, 0, maxInteger) }
+
+func (f *fields) hash(name string) Hash {
+	b, ok := parseHex(f.str(name), 32)
+	if !ok {
+		f.fail(reason.MemberInvalid, "%s is not 64 lower-case hex digits", name)
+		return Hash{}
+	}
+	return Hash(b)
+}
+
+func (f *fields) base64(name string) []byte {
+	b, ok := decodeBase64(f.str(name))
+	if !ok {
+		f.fail(reason.Base64, "%s", name)
+	}
+	return b
+}
+
+// strings returns an array of min to max strings, sorted, each accepted by ok.
+func (f *fields) strings(name string, min, max int, ok func(string) bool) []string {
+	a := f.array(name)
+	if f.err == nil && (len(a) < min || len(a) > max) {
+		f.fail(reason.MemberInvalid, "%s has %d items, not %d to %d", name, len(a), min, max)
+	}
+	out := make([]string, len(a))
+	for i, v := range a {
+		s, isString := v.(string)
+		if !isString || !ok(s) {
+			f.fail(reason.MemberInvalid, "%s: item %d is malformed", name, i)
+		} else if i > 0 && s <= out[i-1] {
+			f.fail(reason.MemberInvalid, "%s is not sorted, or has an item twice", name)
+		}
+		out[i] = s
+	}
+	return out
+}
+
+// optional returns pointers for members that may be absent.
+func optional[T any](f *fields, name string, read func(string) T) *T {
+	if !f.has(name) {
+		return nil
+	}
+	v := read(name)
+	return &v
+}
+
+// The grammars of SPEC.md, "Payload".
+var (
+	codePattern   = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+	linkPattern   = regexp.MustCompile(`^https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,192}$`)
+	originPattern = regexp.MustCompile(`^[a-z0-9./-]{1,255}$`)
+	versPattern   = regexp.MustCompile(`^[A-Za-z0-9.:/|<>=!*,%+~_-]{1,512}$`)
+	mediaPattern  = regexp.MustCompile(`^[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}$`)
+	typePattern   = regexp.MustCompile(`^[!#-\[\]-~]{1,200}$`)
+)
+
+var roleWords = []string{"steward", "maintainer", "manufacturer", "user", "assessor", "public-body", "fiscal-host", "authority"}
+
+func (f *fields) code(name string) string   { return f.match(name, codePattern) }
+func (f *fields) link(name string) string   { return f.match(name, linkPattern) }
+func (f *fields) origin(name string) string { return f.match(name, originPattern) }
+func (f *fields) role(name string) string   { return f.enum(name, roleWords...) }
+
+func validRole(s string) bool { return slices.Contains(roleWords, s) }
+
+// partyName checks the only free text of a log.
+func (f *fields) partyName(name string) string {
+	s := f.str(name)
+	control := strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r >= 0x7f && r <= 0x9f })
+	if f.err == nil && (len(s) < 1 || len(s) > 200 || control || !utf8.ValidString(s)) {
+		f.fail(reason.MemberInvalid, "%s is not 1 to 200 bytes without control characters", name)
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+package entry
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"math/big"
+
+	"filippo.io/edwards25519"
+	"github.com/hdevalence/ed25519consensus"
+
+	"github.com/standing-log/standing/personality/reason"
+)
+
+// SubjectPublicKeyInfo prefixes (SPEC.md, "Keys"; RFC 8410, RFC 5480).
+var (
+	spkiEd25519 = []byte("\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00")
+	spkiP256    = []byte("\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04")
+)
+
+// Hash is a SHA-256 value: a keyid, an id or a leaf hash.
+type Hash = [32]byte
+
+// PublicKey is a key that may sign entries. The zero value verifies nothing.
+type PublicKey struct {
+	spki  []byte
+	ecdsa *ecdsa.PublicKey // nil: Ed25519
+}
+
+// ParseKey parses a DER SubjectPublicKeyInfo in one of the two exact forms of
+// SPEC.md, "Keys". Every error has the code key-weak.
+func ParseKey(spki []byte) (PublicKey, error) {
+	if point, ok := bytes.CutPrefix(spki, spkiEd25519); ok && len(point) == 32 {
+		return PublicKey{spki: bytes.Clone(spki)}, checkEd25519(point)
+	}
+	xy, ok := bytes.CutPrefix(spki, spkiP256)
+	if !ok || len(xy) != 64 {
+		return PublicKey{}, reason.Errorf(reason.KeyWeak, "not an Ed25519 or P-256 SubjectPublicKeyInfo in its exact form")
+	}
+	// SPEC: on the curve.
+	k := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(xy[:32]), Y: new(big.Int).SetBytes(xy[32:])}
+	if _, err := k.ECDH(); err != nil {
+		return PublicKey{}, reason.Errorf(reason.KeyWeak, "not a point of P-256")
+	}
+	return PublicKey{spki: bytes.Clone(spki), ecdsa: k}, nil
+}
+
+func checkEd25519(point []byte) error {
+	p, err := new(edwards25519.Point).SetBytes(point)
+	// SPEC: the canonical encoding of a point that is not of small order.
+	if err != nil || !bytes.Equal(p.Bytes(), point) {
+		return reason.Errorf(reason.KeyWeak, "not the canonical encoding of an Ed25519 point")
+	}
+	if new(edwards25519.Point).MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 1 {
+		return reason.Errorf(reason.KeyWeak, "Ed25519 point of small order")
+	}
+	return nil
+}
+
+// SPKI returns the DER SubjectPublicKeyInfo.
+func (k PublicKey) SPKI() []byte { return bytes.Clone(k.spki) }
+
+// ID returns the keyid, H(SPKI).
+func (k PublicKey) ID() Hash { return sha256.Sum256(k.spki) }
+
+// Verify reports whether sig is a signature of message: by ZIP-215 for
+// Ed25519, over SHA-256 in strict DER for P-256.
+func (k PublicKey) Verify(message, sig []byte) bool {
+	if k.spki == nil {
+		return false
+	}
+	if k.ecdsa == nil {
+		return len(sig) == 64 && ed25519consensus.Verify(k.spki[len(spkiEd25519):], message, sig)
+	}
+	digest := sha256.Sum256(message)
+	return len(sig) <= 72 && ecdsa.VerifyASN1(k.ecdsa, digest[:], sig)
+}
+
+// decodeBase64 decodes canonical, padded, standard base64. Go's decoders
+// accept line breaks and, unless strict, trailing bits: encoding again catches
+// both.
+func decodeBase64(s string) ([]byte, bool) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	return b, err == nil && base64.StdEncoding.EncodeToString(b) == s
+}
+
+// parseHex parses n bytes of lower-case hex.
+func parseHex(s string, n int) ([]byte, bool) {
+	if len(s) != 2*n {
+		return nil, false
+	}
+	b, err := hex.DecodeString(s)
+	return b, err == nil && hex.EncodeToString(b) == s
+}
