@@ -1,0 +1,51 @@
+# Standing needs Go and make, nothing else. Tools are pinned in tools/go.mod.
+.PHONY: help build test demo check bench fuzz proto
+
+FUZZTIME ?= 60s
+TOOL      = go tool -modfile=tools/go.mod
+GOFMT     = $(shell go env GOROOT)/bin/gofmt
+GATEWAY   = github.com/grpc-ecosystem/grpc-gateway/v2
+
+# Static binaries, no C compiler: "make CGO_ENABLED=1 build" for the contrary.
+export CGO_ENABLED ?= 0
+# A checkout that git will not read must build all the same.
+ifneq ($(shell git rev-parse --is-inside-work-tree 2>&1),true)
+export GOFLAGS += -buildvcs=false
+endif
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the commands into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+test: ## run all tests (no Docker, no network but localhost)
+	go test ./...
+
+demo: build ## issue, verify and withdraw in a log of its own; exits 0 only if all held
+	bin/standing demo
+
+check: ## format, vet, staticcheck, proto lint, generated code, tidiness
+	@echo 'gofmt';       f=$$($(GOFMT) -l .) && test -z "$$f" || { echo "$$f"; exit 1; }
+	@echo 'go vet';      go vet ./...
+	@echo 'staticcheck'; $(TOOL) staticcheck ./...
+	@echo 'buf lint';    $(TOOL) buf lint
+	@echo 'buf generate, compared'; d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
+		$(TOOL) buf generate -o "$$d" && for f in $$(cd "$$d" && find . -type f); do \
+			diff -u "$$f" "$$d/$$f" || { echo 'run make proto'; exit 1; }; done
+	@echo 'one $(GATEWAY)'; a=$$(go list -m $(GATEWAY)) && \
+		b=$$(go list -modfile=tools/go.mod -m $(GATEWAY)) && test "$$a" = "$$b" || { echo "$$a, tools: $$b"; exit 1; }
+	@echo 'go mod tidy'; go mod tidy -diff && cd tools && go mod tidy -diff
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## fuzz every target for FUZZTIME (60s)
+	@list=$$(go test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; echo "$$list" | \
+	awk '/^Fuzz/ {t[n++] = $$1} /^ok/ {while (n) print $$2, t[--n]}' | while read -r pkg target; do \
+		echo "$$pkg $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null || exit 1; done
+
+proto: ## lint the service description and generate its code
+	$(TOOL) buf lint
+	$(TOOL) buf generate
