@@ -23,6 +23,10 @@ import (
 // Hash is a SHA-256 value: a leaf hash, a node hash or a tree root.
 type Hash = [32]byte
 
+// MaxLeaf is the length of the longest leaf in bytes: what a two-byte length in
+// an entry bundle can say (C2SP tlog-tiles).
+const MaxLeaf = 65535
+
 // Root is a tree: the number of its leaves and its RFC 6962 root hash.
 // The empty tree's hash is SHA-256 of nothing.
 type Root struct {
@@ -36,8 +40,9 @@ type Write struct {
 	Key, Value []byte
 }
 
-// Errors that callers act upon. Everything else means that the store cannot be
-// trusted until it has been opened again.
+// Errors that callers act upon. Everything else, an ended context and a broken
+// precondition aside, means that the store cannot be trusted until it has been
+// opened again.
 var (
 	// ErrConflict means that the tree or the value has moved: another writer,
 	// or an earlier attempt that succeeded after all. Read again.
@@ -53,7 +58,8 @@ type View interface {
 	// the result.
 	Get(key []byte) ([]byte, error)
 	// Scan calls fn for each key in [from, to), in byte order, until fn
-	// returns false. The slices are valid during the call only.
+	// returns false; an empty to means to the end. The slices are valid
+	// during the call only, and fn does not change them.
 	Scan(from, to []byte, fn func(key, value []byte) bool) error
 	Close() error
 }
@@ -65,20 +71,23 @@ type Backend interface {
 	Root(ctx context.Context) (Root, error)
 
 	// Append adds leaves at [first, first+len(leaves)) and applies side, in
-	// that order of keys as given, in one durable write, and returns the new
-	// root. It MUST NOT return before a power failure would leave it intact.
-	// It MUST fail with ErrConflict, changing nothing, if first is not the
-	// size of the tree. Leaves are non-empty and at most 65,535 bytes.
+	// the order given, in one durable write, and returns the new root. It MUST
+	// NOT return before a power failure would leave it intact, and nobody may
+	// see any of it before that. It MUST fail with ErrConflict, changing
+	// nothing, if first is not the size of the tree. Leaves are non-empty and
+	// at most MaxLeaf bytes; they and side are only read. Without leaves it
+	// applies side alone; with neither it does nothing but check first.
 	Append(ctx context.Context, first uint64, leaves [][]byte, side []Write) (Root, error)
 
 	// Leaves returns up to n leaves from first on: at least one, and fewer
 	// than n only at the end of the tree or where a reply would grow beyond
-	// a few megabytes. ErrOutOfRange if first is not in the tree.
+	// a few megabytes. ErrOutOfRange if first is not in the tree. The caller
+	// owns the result.
 	Leaves(ctx context.Context, first, n uint64) ([][]byte, error)
 
 	// Hashes returns the n hashes of the perfect subtrees of height level
 	// from the first-th on: level 0 are the leaf hashes. ErrOutOfRange if
-	// one of them is not complete in the tree.
+	// one of them is not complete in the tree. n is not capped here.
 	Hashes(ctx context.Context, level uint, first, n uint64) ([]Hash, error)
 
 	// InclusionProof returns the RFC 6962 audit path of the leaf at index in
@@ -87,10 +96,11 @@ type Backend interface {
 
 	// ConsistencyProof returns the RFC 6962 consistency proof between two
 	// sizes; it is empty if from is 0 or equals to. ErrOutOfRange beyond the
-	// tree.
+	// tree, or if from is larger than to.
 	ConsistencyProof(ctx context.Context, from, to uint64) ([]Hash, error)
 
-	// View opens the side store as the last Append or Swap left it.
+	// View opens the side store as the last Append or Swap left it. Its
+	// methods fail if the store has failed or was closed.
 	View() View
 
 	// Swap durably sets key to new if its value is old (nil: absent), and

@@ -1,0 +1,202 @@
+// Package provider is a durable storage for Trillian on one directory: a
+// storage.Provider over Pebble. It knows trees, leaves and nodes as Trillian
+// does, and nothing of Standing. It passes Trillian's own conformance suites
+// for administrative and for log storage.
+//
+// Beyond the interface it offers two things. A Stage takes what several
+// Trillian calls write, and side writes of the caller's own, and commits all
+// of it in one synced write. A Snapshot reads side values and Merkle nodes as
+// of one moment.
+//
+// # Layout
+//
+// One key per thing; nothing is read, modified and written back. Integers are
+// big-endian, so that keys sort by number.
+//
+//	key                                         value
+//	'T' tree u64                                trillian.Tree, protobuf
+//	'R' tree u64                                the latest LogRootV1, TLS encoding
+//	'L' tree u64 | index u64                    leaf record
+//	'Q' tree u64 | place u64                    leaf record waiting in a LOG tree's queue
+//	'I' tree u64 | identity hash                'L' | index u64, or 'Q' | place u64
+//	'M' tree u64 | Merkle leaf hash | index u64 empty
+//	'N' tree u64 | level u8 | index u64         node hash, 32 bytes
+//	'S' key                                     side value
+//
+//	leaf record: u8 version = 1 | Merkle leaf hash, 32 bytes |
+//	i64 queued, i64 integrated: Unix nanoseconds |
+//	u8 length | identity hash | u32 length | extra data | leaf value
+//
+// Only nodes of perfect subtrees are stored, as Trillian computes them: they
+// never change, so that there are no revisions and no caches.
+//
+// # Invariants
+//
+//   - Writers are serialised: a transaction, a call that writes, or an open
+//     Stage holds the store's one write lock. A transaction function MUST NOT
+//     start another one.
+//   - What returned without an error survives a power failure. What returned
+//     an error left no trace, unless the error is ErrFailed: then nobody knows
+//     until the store has been opened again.
+//   - No identity hash and no index is taken twice within a tree.
+//
+// # Failure
+//
+// Pebble treats some errors (a write-ahead log that cannot be synced, a
+// manifest that cannot be written) as fatal: it reports them to its logger and
+// relies on the process ending there, because going on could lose writes or
+// delete files that a half-written manifest names. Others, in flushes and
+// compactions, it retries for ever, while writers stall. In all these cases
+// this package marks the store failed: the goroutine that reported a fatal
+// error is parked for good, every call, waiting ones included, returns
+// ErrFailed with the cause, and the directory stays locked until the process
+// ends. Opening the directory again in a new process recovers it.
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/trillian/storage"
+)
+
+// ErrInUse means that another process, or another Provider of this one, has
+// the directory open, or failed while it had.
+var ErrInUse = errors.New("store is in use")
+
+// Sizes used where Options does not say otherwise. Pebble takes memtables out
+// of the block cache, so the cache is several times as large as one of them.
+const (
+	defaultMemTable = 64 << 20
+	defaultCache    = 384 << 20
+)
+
+// Options of Open. The zero value is right for a disk.
+type Options struct {
+	// FS holds the directory; nil means the operating system's files.
+	FS vfs.FS
+	// Logger receives Pebble's errors; nil means none.
+	Logger *slog.Logger
+	// MemTableSize is the size in bytes at which writes move from memory into
+	// a table; 0 means 64 MiB. Tests make it small to see tables sooner.
+	MemTableSize uint64
+	// CacheSize is the size of the block cache in bytes; 0 means 384 MiB, or
+	// six memtables.
+	CacheSize int64
+}
+
+// Provider is an open store. Its methods are safe for concurrent use.
+type Provider struct {
+	db     *pebble.DB
+	health *health
+
+	// write is held by whoever is building or committing a batch.
+	write sync.Mutex
+}
+
+var _ storage.Provider = (*Provider)(nil)
+
+// Open opens or creates the store in dir. It fails with ErrInUse while the
+// directory is open elsewhere.
+func Open(dir string, opts Options) (*Provider, error) {
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Provider{health: newHealth(opts.Logger)}
+	// Opening runs under the guard too: Pebble reports a manifest that it
+	// cannot create as a fatal error, and would never return.
+	err := p.health.guard(func() (err error) {
+		p.db, err = pebble.Open(dir, pebbleOptions(opts, p.health))
+		return err
+	})
+	if err == nil {
+		return p, nil
+	}
+	if l, lockErr := pebble.LockDirectory(dir, opts.FS); lockErr != nil {
+		return nil, fmt.Errorf("opening %s: %w: %w", dir, ErrInUse, lockErr)
+	} else if closeErr := l.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	return nil, fmt.Errorf("opening %s: %w", dir, err)
+}
+
+func pebbleOptions(opts Options, h *health) *pebble.Options {
+	if opts.MemTableSize == 0 {
+		opts.MemTableSize = defaultMemTable
+	}
+	if opts.CacheSize == 0 {
+		opts.CacheSize = min(6*int64(opts.MemTableSize), defaultCache)
+	}
+	o := &pebble.Options{
+		FS:                          opts.FS,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                opts.MemTableSize,
+		MemTableStopWritesThreshold: 4,
+		CacheSize:                   opts.CacheSize,
+		LBaseMaxBytes:               max(64<<20, 4*int64(opts.MemTableSize)),
+		Logger:                      h,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { h.fail(err) },
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { h.fail(i.Details) },
+		},
+	}
+	o.TargetFileSizes[0] = 8 << 20
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// LogStorage returns the trees' leaves, nodes and roots.
+func (p *Provider) LogStorage() storage.LogStorage { return logStorage{p} }
+
+// AdminStorage returns the trees themselves.
+func (p *Provider) AdminStorage() storage.AdminStorage { return adminStorage{p} }
+
+// Err returns nil, or ErrFailed with its cause if the store has failed.
+func (p *Provider) Err() error { return p.health.err() }
+
+// Close writes what is in memory into tables, so that opening is fast, and
+// releases the directory. No other call may be running, and all snapshots
+// must be closed. Close of a failed store returns ErrFailed and releases
+// nothing.
+func (p *Provider) Close() error {
+	p.write.Lock()
+	defer p.write.Unlock()
+	return p.health.guard(func() error {
+		return errors.Join(p.db.Flush(), p.db.Close())
+	})
+}
+
+// update builds one batch with f and commits it, or nothing if f fails.
+func (p *Provider) update(ctx context.Context, f func(*pebble.Batch) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.write.Lock()
+	defer p.write.Unlock()
+	b := p.db.NewIndexedBatch()
+	if err := f(b); err != nil {
+		return errors.Join(err, b.Close())
+	}
+	return p.commit(b)
+}
+
+// commit makes b durable. The write lock is held. An error means that the
+// store has failed: b is then left alone, for Pebble may still be at it.
+func (p *Provider) commit(b *pebble.Batch) error {
+	err := p.health.guard(func() error { return b.Commit(pebble.Sync) })
+	if err != nil {
+		return p.health.fail(err)
+	}
+	return b.Close()
+}

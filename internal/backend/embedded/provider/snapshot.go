@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/google/trillian"
+)
+
+// Snapshot is the store as of one moment, read-only and safe for concurrent
+// use.
+type Snapshot struct {
+	p    *Provider
+	snap *pebble.Snapshot
+}
+
+// Snapshot takes a Snapshot; Close MUST follow. One taken while a commit is
+// under way may hold what is not durable yet: take it when Commit has
+// returned, before the next one begins.
+func (p *Provider) Snapshot() (*Snapshot, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	return &Snapshot{p, p.db.NewSnapshot()}, nil
+}
+
+// Side returns a copy of a side value, or nil if there is none.
+func (s *Snapshot) Side(key []byte) ([]byte, error) {
+	if err := s.p.Err(); err != nil {
+		return nil, err
+	}
+	return get(s.snap, sideKey(key))
+}
+
+// ScanSide calls f for the side keys in [from, to) in order until it returns
+// false. An empty to means the end. The slices are valid during the call.
+func (s *Snapshot) ScanSide(from, to []byte, f func(key, value []byte) bool) error {
+	if err := s.p.Err(); err != nil {
+		return err
+	}
+	end := after([]byte{spaceSide})
+	if len(to) > 0 {
+		end = sideKey(to)
+	}
+	return scan(s.snap, sideKey(from), end, func(key, value []byte) (bool, error) {
+		return f(key[1:], value), nil
+	})
+}
+
+// Nodes returns the hashes of the n perfect subtrees of 2^level leaves from
+// the first-th on, and fails if one is not stored.
+func (s *Snapshot) Nodes(tree int64, level uint, first, n uint64) ([][32]byte, error) {
+	if err := s.p.Err(); err != nil {
+		return nil, err
+	}
+	return nodes(s.snap, tree, level, first, n)
+}
+
+// LatestSignedLogRoot returns the tree's root.
+func (s *Snapshot) LatestSignedLogRoot(ctx context.Context, tree *trillian.Tree) (*trillian.SignedLogRoot, error) {
+	tx := readTX{r: s.snap, tree: tree}
+	return tx.LatestSignedLogRoot(ctx)
+}
+
+// Close releases the Snapshot.
+func (s *Snapshot) Close() error { return s.snap.Close() }
