@@ -1,0 +1,189 @@
+package mapfn
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/reason"
+)
+
+func (s *step) attestation(log LogRecord, key *KeyRecord) error {
+	if err := s.activeKey(key, RoleOrdinary); err != nil {
+		return err
+	}
+	party, p, err := s.partyOf(key)
+	if err != nil {
+		return err
+	}
+	if p.State != StateActive {
+		return ignore(reason.PartyEnded, "party %x ended at index %d", party, *p.End)
+	}
+	if log.Issuance != "open" {
+		return ignore(reason.IssuanceClosed, "%s takes no attestations since index %d", s.origin, log.Last)
+	}
+	present, err := s.attestationRecord(s.e.ID)
+	if err != nil {
+		return err
+	}
+	if present != nil {
+		return ignore(reason.NoChange, "the attestation is in this log since index %d", present.Issued)
+	}
+	a := s.e.Attestation
+	if a.Programme != nil {
+		return ignore(reason.Programme, "programme %x is not in this log", *a.Programme)
+	}
+	if a.Supersedes != nil {
+		if err := s.supersede(*a.Supersedes, party); err != nil {
+			return err
+		}
+	}
+	put(s, NSAttestation, s.e.ID[:], AttestationRecord{
+		V: 1, State: StateActive, Issued: s.index, Leaf: s.leafHash(), Last: s.index, Key: Hex(s.e.KeyID),
+	})
+	if err := s.indexSubjects(); err != nil {
+		return err
+	}
+	return s.partyEvent(party, p, EventIssue)
+}
+
+// supersede ends an older attestation of the same party.
+func (s *step) supersede(id, party Hash) error {
+	old, err := s.attestationRecord(id)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		return ignore(reason.Supersedes, "attestation %x is not in this log", id)
+	}
+	owner, err := s.owner(old)
+	if err != nil {
+		return err
+	}
+	// SPEC: its key's party is the signer's, its state is active, or held
+	// with by = the signer's party.
+	if owner != party || !changeable(old, party) {
+		return ignore(reason.Supersedes, "attestation %x is another party's, or no longer stands (%s)", id, old.State)
+	}
+	common, err := s.sharesPackage(old)
+	if err != nil {
+		return err
+	}
+	if !common {
+		return ignore(reason.Supersedes, "attestation %x covers none of these packages", id)
+	}
+	successor := Hex(s.e.ID)
+	next := *old
+	next.State, next.Successor = StateSuperseded, &successor
+	s.putAttestation(id, next)
+	s.withdraw(Withdrawal{Kind: WithdrawalSuperseded, ID: id, From: s.index})
+	return nil
+}
+
+// owner returns the party of an attestation's key.
+func (s *step) owner(a *AttestationRecord) (Hash, error) {
+	k, err := s.keyRecord(Hash(a.Key))
+	if err != nil {
+		return Hash{}, err
+	}
+	if k == nil || k.Party == nil {
+		return Hash{}, fmt.Errorf("%w: attestation by key %x, which is no party's", ErrRecord, a.Key)
+	}
+	return Hash(*k.Party), nil
+}
+
+// changeable reports whether the party may hold or supersede the attestation.
+func changeable(a *AttestationRecord, party Hash) bool {
+	return a.State == StateActive || a.State == StateHeld && Hash(*a.By) == party
+}
+
+// sharesPackage reports whether the old attestation and the new one have a
+// package in common.
+func (s *step) sharesPackage(old *AttestationRecord) (bool, error) {
+	leaf, err := s.r.Leaf(old.Issued, Hash(old.Leaf))
+	if err != nil {
+		return false, fmt.Errorf("reading leaf %d: %w", old.Issued, err)
+	}
+	e, err := entry.Parse(leaf)
+	if err != nil {
+		return false, fmt.Errorf("leaf %d, which has effect, does not parse: %w", old.Issued, err)
+	}
+	for _, a := range e.Subjects {
+		if slices.ContainsFunc(s.e.Subjects, func(b entry.Subject) bool { return a.Purl.Package() == b.Purl.Package() }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// putAttestation writes the record of an attestation that changes: reason and
+// the hold go unless the new state has them.
+func (s *step) putAttestation(id Hash, a AttestationRecord) {
+	a.Last = s.index
+	if a.State != StateHeld {
+		a.Hold, a.By, a.Until = nil, nil, nil
+	}
+	if a.State != StateHeld && a.State != StateRevoked {
+		a.Reason = nil
+	}
+	put(s, NSAttestation, id[:], a)
+}
+
+// place is a list of namespace 2, 3 or 4.
+type place struct {
+	ns   NS
+	data string
+}
+
+// places returns the event lists that an attestation's issue event goes to, in
+// order of namespace and data, each once (SPEC.md, "Event lists").
+func places(subjects []entry.Subject) []place {
+	var out []place
+	for _, sub := range subjects {
+		out = append(out, place{NSPackage, sub.Purl.Package()})
+		if sub.Purl.HasVersion() {
+			out = append(out, place{NSComponent, sub.Purl.Component()}, place{NSDigest, sub.Algorithm + ":" + sub.Digest})
+		}
+	}
+	slices.SortFunc(out, func(a, b place) int {
+		if a.ns != b.ns {
+			return int(a.ns) - int(b.ns)
+		}
+		return bytes.Compare([]byte(a.data), []byte(b.data))
+	})
+	return slices.Compact(out)
+}
+
+// indexSubjects appends the issue event to the lists of the subjects.
+func (s *step) indexSubjects() error {
+	for _, p := range places(s.e.Subjects) {
+		if err := s.listEvent(p.ns, []byte(p.data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listEvent appends the issue event to a list of namespace 2, 3 or 4.
+func (s *step) listEvent(ns NS, data []byte) error {
+	b, err := s.r.Record(ns, data)
+	if err != nil {
+		return fmt.Errorf("reading record %d %q: %w", ns, data, err)
+	}
+	l := ListRecord{V: 1}
+	if b != nil {
+		if l, err = ParseList(b); err != nil {
+			return err
+		}
+	}
+	e := Event{Index: s.index, Kind: EventIssue, ID: s.e.ID}
+	root, peaks, err := s.appendEvent(ns, data, l.Count, e)
+	if err != nil {
+		return err
+	}
+	l.Count++
+	l.Last, l.Root = s.index, Hex(root)
+	s.w.Changes = append(s.w.Changes, Change{NS: ns, Data: data, Record: marshal(l), Event: &e, Peaks: peaks})
+	return nil
+}

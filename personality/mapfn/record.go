@@ -1,0 +1,188 @@
+package mapfn
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// States of records.
+const (
+	StateActive      = "active"
+	StateHeld        = "held"
+	StateSuperseded  = "superseded"
+	StateRevoked     = "revoked"
+	StateRetired     = "retired"
+	StateCompromised = "compromised"
+	StateEnded       = "ended"
+)
+
+// Roles of keys.
+const (
+	RoleOrdinary  = "ordinary"
+	RoleRecovery  = "recovery"
+	RoleRegistrar = "registrar"
+	RoleRoot      = "root"
+)
+
+// ErrRecord is wrapped by errors of the record parsers.
+var ErrRecord = errors.New("malformed record")
+
+// Hex is a Hash that is written in hex.
+type Hex Hash
+
+// MarshalText writes 64 lower-case hex digits.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads 64 hex digits. Upper case is refused by the parsers,
+// which write every record again.
+func (h *Hex) UnmarshalText(b []byte) error {
+	if hex.DecodedLen(len(b)) != len(h) {
+		return errors.New("hash is not 64 hex digits")
+	}
+	_, err := hex.Decode(h[:], b)
+	return err
+}
+
+// The records of SPEC.md, "Namespaces". Field order is the order of members.
+type (
+	// AttestationRecord is the record of namespace 1.
+	AttestationRecord struct {
+		V         int     `json:"v"`
+		State     string  `json:"state"`
+		Reason    *uint8  `json:"reason,omitempty"` // iff held or revoked
+		Issued    uint64  `json:"issued"`
+		Leaf      Hex     `json:"leaf"`
+		Last      uint64  `json:"last"`
+		Key       Hex     `json:"key"`
+		Successor *Hex    `json:"successor,omitempty"`
+		Hold      *Hex    `json:"hold,omitempty"`
+		By        *Hex    `json:"by,omitempty"`
+		Until     *uint64 `json:"until,omitempty"`
+	}
+
+	// ListRecord is the record of namespaces 2, 3 and 4.
+	ListRecord struct {
+		V     int    `json:"v"`
+		Count uint64 `json:"count"`
+		Last  uint64 `json:"last"`
+		Root  Hex    `json:"root"`
+	}
+
+	// KeyRecord is the record of namespace 5.
+	KeyRecord struct {
+		V      int     `json:"v"`
+		State  string  `json:"state"`
+		Role   string  `json:"role"`
+		First  uint64  `json:"first"`
+		End    *uint64 `json:"end,omitempty"`
+		Cutoff *uint64 `json:"cutoff,omitempty"`
+		Party  *Hex    `json:"party,omitempty"`
+		Last   uint64  `json:"last"`
+	}
+
+	// PartyRecord is the record of namespace 6.
+	PartyRecord struct {
+		V         int      `json:"v"`
+		State     string   `json:"state"`
+		Issued    uint64   `json:"issued"`
+		Leaf      Hex      `json:"leaf"`
+		Last      uint64   `json:"last"`
+		End       *uint64  `json:"end,omitempty"`
+		Recovery  Hex      `json:"recovery"`
+		Roles     []string `json:"roles"`
+		Keys      uint64   `json:"keys"`
+		Count     uint64   `json:"count"`
+		LastEvent uint64   `json:"lastEvent"`
+		Root      Hex      `json:"root"`
+	}
+
+	// LogRecord is the record of namespace 7.
+	LogRecord struct {
+		V          int    `json:"v"`
+		Fn         uint16 `json:"fn"`
+		Admission  string `json:"admission"`
+		Issuance   string `json:"issuance"`
+		Leaf       Hex    `json:"leaf"`
+		Last       uint64 `json:"last"`
+		Registrars []Hex  `json:"registrars"`
+		Roots      []Hex  `json:"roots"`
+		Successor  string `json:"successor,omitempty"`
+	}
+)
+
+// record is any of the five.
+type record interface {
+	AttestationRecord | ListRecord | KeyRecord | PartyRecord | LogRecord
+}
+
+// marshal writes a record. Its fields hold nothing that needs escaping, and
+// nothing that cannot be written.
+func marshal[R record](r R) []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic("record that cannot be written: " + err.Error())
+	}
+	return b
+}
+
+// unmarshal reads a record and refuses every spelling but the canonical one.
+func unmarshal[R record](b []byte, check func(R) bool) (R, error) {
+	var r R
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("%w: %v", ErrRecord, err)
+	}
+	if !bytes.Equal(marshal(r), b) || !check(r) {
+		return r, fmt.Errorf("%w: not canonical, or members that contradict each other: %.200q", ErrRecord, b)
+	}
+	return r, nil
+}
+
+// ParseAttestation parses a record of namespace 1.
+func ParseAttestation(b []byte) (AttestationRecord, error) {
+	return unmarshal(b, func(r AttestationRecord) bool {
+		held := r.State == StateHeld
+		return r.V == 1 &&
+			slices.Contains([]string{StateActive, StateHeld, StateSuperseded, StateRevoked}, r.State) &&
+			(r.Reason != nil) == (held || r.State == StateRevoked) &&
+			(r.Hold != nil) == held && (r.By != nil) == held && (r.Until != nil) == held &&
+			(r.State != StateSuperseded || r.Successor != nil)
+	})
+}
+
+// ParseList parses a record of namespaces 2, 3 and 4.
+func ParseList(b []byte) (ListRecord, error) {
+	return unmarshal(b, func(r ListRecord) bool { return r.V == 1 && r.Count > 0 })
+}
+
+// ParseKey parses a record of namespace 5.
+func ParseKey(b []byte) (KeyRecord, error) {
+	return unmarshal(b, func(r KeyRecord) bool {
+		owned := r.Role == RoleOrdinary || r.Role == RoleRecovery
+		return r.V == 1 &&
+			slices.Contains([]string{StateActive, StateRetired, StateCompromised}, r.State) &&
+			(owned || r.Role == RoleRegistrar || r.Role == RoleRoot) &&
+			(r.End != nil) == (r.State != StateActive) &&
+			(r.Cutoff != nil) == (r.State == StateCompromised) &&
+			(r.Party != nil) == owned
+	})
+}
+
+// ParseParty parses a record of namespace 6.
+func ParseParty(b []byte) (PartyRecord, error) {
+	return unmarshal(b, func(r PartyRecord) bool {
+		return r.V == 1 && (r.State == StateActive || r.State == StateEnded) &&
+			(r.End != nil) == (r.State == StateEnded) && r.Count > 0
+	})
+}
+
+// ParseLog parses the record of namespace 7.
+func ParseLog(b []byte) (LogRecord, error) {
+	return unmarshal(b, func(r LogRecord) bool {
+		return r.V == 1 && r.Fn > 0 && (r.Issuance == "open" || r.Issuance == "closed") &&
+			len(r.Registrars) > 0 && len(r.Roots) > 0
+	})
+}
