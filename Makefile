@@ -33,7 +33,7 @@ check: ## format, vet, staticcheck, proto lint, generated code, tidiness
 	@echo 'buf generate, compared'; d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
 		$(TOOL) buf generate -o "$$d" && for f in $$(cd "$$d" && find . -type f); do \
 			diff -u "$$f" "$$d/$$f" || { echo 'run make proto'; exit 1; }; done
-	@echo 'one $(GATEWAY)'; a=$$(go list -m $(GATEWAY)) && \
+	@echo 'one version of grpc-gateway'; a=$$(go list -m $(GATEWAY)) && \
 		b=$$(go list -modfile=tools/go.mod -m $(GATEWAY)) && test "$$a" = "$$b" || { echo "$$a, tools: $$b"; exit 1; }
 	@echo 'go mod tidy'; go mod tidy -diff && cd tools && go mod tidy -diff
 
