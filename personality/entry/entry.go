@@ -171,17 +171,17 @@ func (e *Entry) IDString() string {
 	return "evt:" + hex.EncodeToString(e.ID[:])
 }
 
-// Canonicalize parses a submitted DSSE envelope, which may be spelt more
-// freely than a leaf, and returns its entry with the canonical leaf. At most
-// 2 × MaxSize bytes are read.
-func Canonicalize(envelope []byte) (*Entry, error) {
+// Canonicalize returns the leaf of a submitted DSSE envelope, which may be
+// spelt more freely than a leaf. The payload is not looked into: Parse the
+// result. At most 2 × MaxSize bytes are read.
+func Canonicalize(envelope []byte) ([]byte, error) {
 	if len(envelope) > 2*MaxSize {
 		return nil, reason.Errorf(reason.TooLarge, "envelope of %d bytes", len(envelope))
 	}
-	if payload, keyID, sig, err := splitLeaf(envelope); err == nil {
-		return build(bytes.Clone(envelope), payload, keyID, sig)
+	payload, keyID, sig, err := splitLeaf(envelope)
+	if err != nil {
+		payload, keyID, sig, err = parseEnvelope(envelope)
 	}
-	payload, keyID, sig, err := parseEnvelope(envelope)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func Canonicalize(envelope []byte) (*Entry, error) {
 	if len(leaf) > MaxSize {
 		return nil, reason.Errorf(reason.TooLarge, "entry of %d bytes, at most %d", len(leaf), MaxSize)
 	}
-	return build(leaf, payload, keyID, sig)
+	return leaf, nil
 }
 
 // A Signer signs PAEs: a key file, or a program in front of an HSM.
