@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"math/big"
 
 	"filippo.io/edwards25519"
 	"github.com/hdevalence/ed25519consensus"
@@ -41,8 +40,8 @@ func ParseKey(spki []byte) (PublicKey, error) {
 		return PublicKey{}, reason.Errorf(reason.KeyWeak, "not an Ed25519 or P-256 SubjectPublicKeyInfo in its exact form")
 	}
 	// SPEC: on the curve.
-	k := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(xy[:32]), Y: new(big.Int).SetBytes(xy[32:])}
-	if _, err := k.ECDH(); err != nil {
+	k, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), spki[len(spkiP256)-1:])
+	if err != nil {
 		return PublicKey{}, reason.Errorf(reason.KeyWeak, "not a point of P-256")
 	}
 	return PublicKey{spki: bytes.Clone(spki), ecdsa: k}, nil
