@@ -1,0 +1,92 @@
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// publish has the newest signed checkpoint cosigned and publishes it, again and
+// again. Only the newest is ever sent; entries go on being sealed meanwhile.
+func (s *Sequencer) publish(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-s.wake: // what it announced is taken now
+		default:
+		}
+		s.mu.Lock()
+		signed := s.signed
+		s.mu.Unlock()
+		err := s.publishOne(ctx, signed)
+		switch {
+		case err == nil:
+			s.pause(ctx, s.cfg.Refresh, s.wake)
+		case errors.Is(err, ErrRestored):
+			s.halt(err)
+			s.agree() // Run goes on, to refuse what is queued
+			return
+		default:
+			s.cfg.Log.Warn("no quorum of cosigners", "size", s.signedLen.Load(), "err", err)
+			s.cfg.Metrics.NoQuorum.Inc()
+			s.pause(ctx, s.cfg.Retry, nil)
+		}
+	}
+}
+
+// agree lets Run take turns.
+func (s *Sequencer) agree() { s.agreeOnce.Do(func() { close(s.agreed) }) }
+
+// pause waits for d, or until ctx ends or wake says that a signed checkpoint
+// is new.
+func (s *Sequencer) pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+}
+
+// publishOne cosigns and publishes one checkpoint. A checkpoint of the size
+// that is published already replaces it: its cosignatures are newer.
+func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
+	size, err := sizeOf(signed)
+	if err != nil {
+		return err
+	}
+	cosigned, err := s.cfg.Cosign(ctx, signed, size)
+	if err != nil {
+		return err
+	}
+	if _, err := s.cfg.Policy.Open(cosigned, s.cfg.Now()); err != nil {
+		return err
+	}
+	s.agree()
+	old, err := Published(s.cfg.Backend)
+	if err != nil {
+		return err
+	}
+	oldSize, err := sizeOf(old)
+	if err != nil {
+		return err
+	}
+	// SPEC (design, "reserve"): publish only what is larger than what is
+	// published; the same size is the same root, since only reserved roots
+	// are signed.
+	if size < oldSize {
+		return fmt.Errorf("size %d is smaller than the published size %d", size, oldSize)
+	}
+	// Crash before this: the cosignatures are lost and asked for again.
+	if err := s.cfg.Backend.Swap(ctx, publishedKey, old, cosigned); err != nil {
+		return fmt.Errorf("publishing size %d: %w", size, err)
+	}
+	s.published.Store(size)
+	s.cfg.Metrics.PublishedSize.Set(float64(size))
+	s.mu.Lock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,84 @@
+package sequencer
+
+import (
+	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/personality/entry"
+)
+
+// Result says where an accepted entry stands.
+type Result struct {
+	Index     uint64
+	Sealed    uint64 // size of the first sealed tree that holds it
+	Duplicate bool   // it had been accepted before
+}
+
+// item is an entry that waits for its turn.
+type item struct {
+	*admission.Entry
+	done chan struct{} // closed when result or err is set
+	res  Result
+	err  error
+}
+
+func (i *item) answer(res Result, err error) {
+	i.res, i.err = res, err
+	close(i.done)
+}
+
+// withdraws reports whether the entry can only worsen a verdict. Such entries
+// have a queue of their own: a flood of submissions cannot delay them.
+func withdraws(e *entry.Entry) bool {
+	switch e.Kind {
+	case entry.KindRevocation:
+		return true
+	case entry.KindKey:
+		return e.Key.Action != entry.ActionAdd
+	case entry.KindParty:
+		return e.Party.Action == entry.ActionEnd
+	}
+	return false
+}
+
+// take moves up to n items out of a queue without waiting.
+func take(queue chan *item, n int, batch []*item) []*item {
+	for range n {
+		select {
+		case i := <-queue:
+			batch = append(batch, i)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// order puts withdrawals first, except behind a target that is in the same
+// batch. Within each part the order of arrival stays.
+func order(batch []*item) []*item {
+	issued := map[Hash]bool{}
+	for _, i := range batch {
+		if i.Kind == entry.KindAttestation {
+			issued[i.ID] = true
+		}
+	}
+	behind := func(i *item) bool {
+		for _, s := range i.Subjects {
+			if i.Kind == entry.KindRevocation && issued[s.ID] {
+				return true
+			}
+		}
+		return false
+	}
+	var first, middle, last []*item
+	for _, i := range batch {
+		switch {
+		case !withdraws(i.Entry.Entry):
+			middle = append(middle, i)
+		case behind(i):
+			last = append(last, i)
+		default:
+			first = append(first, i)
+		}
+	}
+	return append(append(first, middle...), last...)
+}

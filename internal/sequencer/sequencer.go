@@ -1,0 +1,345 @@
+// Package sequencer is the one writer of a log. It takes admitted entries,
+// orders them, runs the map function on each, and appends them in batches: one
+// batch is one seal is one checkpoint.
+//
+// A turn, in this order:
+//
+//	order     withdrawals first; drop what the map function ignores
+//	append    leaves, the seal last, and the state, in one durable write
+//	read back what is stored now, and hash all of it again
+//	reserve   compare-and-swap of (size, root) last signed
+//	sign      only what was reserved, never a tree that does not extend it
+//	answer    the submitters: their entries are durable and under a seal
+//
+// The publisher then has the newest signed checkpoint cosigned and publishes it
+// once the quorum is there.
+//
+// Invariants:
+//
+//   - Every tree that is signed ends in a live seal and extends every tree that
+//     was signed before, whatever crashed in between.
+//   - What a submitter was told is durable and provable.
+//   - Any doubt about the store stops the writer for good (until a restart has
+//     checked it); reading goes on.
+//
+// Each step says what happens if we crash there.
+package sequencer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/transparency-dev/merkle/compact"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// Hash is a SHA-256 value.
+type Hash = [32]byte
+
+// Config is what a Sequencer needs.
+type Config struct {
+	Origin  string
+	Backend backend.Backend
+	// Signers sign checkpoints. The first is Ed25519, named by the origin.
+	Signers []note.Signer
+	// Policy says when a checkpoint has its quorum. Its log is this one.
+	Policy *trust.Policy
+	// Cosign asks the cosigners for their lines on a signed checkpoint of the
+	// given size and returns it with all lines it could get. An error of
+	// class ErrRestored means that a cosigner has seen more of this log.
+	Cosign func(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error)
+
+	// Interval is the time from a batch's first entry to its turn.
+	Interval time.Duration
+	// FirstInterval replaces it for the first entry after idleness.
+	FirstInterval time.Duration
+	// BatchMax is the greatest number of entries of a turn.
+	BatchMax int
+	// QueueMax bounds each of the two queues.
+	QueueMax int
+	// Backlog is the number of leaves that may be signed and not published
+	// before only withdrawals are taken.
+	Backlog uint64
+	// Refresh is how often the published checkpoint is cosigned anew.
+	Refresh time.Duration
+	// Retry is the pause after an attempt that got no quorum.
+	Retry time.Duration
+
+	Now     func() time.Time
+	Log     *slog.Logger
+	Metrics *Metrics
+}
+
+// Defaults fills the zero fields that have a default.
+func (c Config) Defaults() Config {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.Interval, time.Second)
+	def(&c.FirstInterval, 100*time.Millisecond)
+	def(&c.Refresh, 10*time.Minute)
+	def(&c.Retry, time.Second)
+	if c.BatchMax == 0 {
+		c.BatchMax = 1024
+	}
+	if c.QueueMax == 0 {
+		c.QueueMax = 8 * c.BatchMax
+	}
+	if c.Backlog == 0 {
+		c.Backlog = 10000
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	return c
+}
+
+// ErrRestored means that a cosigner has seen a larger or another tree of this
+// log than the store holds: the store is a restored backup, or a second writer
+// is at work. Nothing is signed any more.
+var ErrRestored = errors.New("a cosigner has seen more of this log than the store holds")
+
+// Sequencer writes one log. Submit and the readers are safe for concurrent use.
+type Sequencer struct {
+	cfg   Config
+	cache *mapstore.Cache
+
+	withdrawals chan *item
+	entries     chan *item
+
+	// Owned by the goroutine of Run, after Open.
+	tree     *compact.Range // of the leaves appended
+	lastSeal lastSeal
+	sealed   []uint64 // sizes of the last keptVersions seals, ascending
+	reserved backend.Root
+
+	halted    atomic.Pointer[haltError] // why nothing is written any more
+	signedLen atomic.Uint64
+	published atomic.Uint64 // size
+
+	mu      sync.Mutex
+	signed  []byte        // the newest signed checkpoint; under mu
+	changed chan struct{} // closed and replaced when published grows; under mu
+
+	wake      chan struct{} // tells the publisher that signed is new
+	agreed    chan struct{} // closed once a quorum has agreed after start-up
+	agreeOnce sync.Once
+	stopping  chan struct{} // closed when Run returns
+}
+
+// haltError is the sticky failure of the writer.
+type haltError struct{ err error }
+
+// keptVersions is the number of sealed states besides the published one that
+// stay provable.
+const keptVersions = 64
+
+// Submit offers an admitted entry and waits until it is sealed. An entry that
+// is in the log already is answered with the first result. If ctx ends first,
+// the entry may be in the log all the same.
+func (s *Sequencer) Submit(ctx context.Context, e *admission.Entry) (Result, error) {
+	i, err := s.offer(e)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.await(ctx, i)
+}
+
+// SubmitAll is Submit for many entries at once, which keep their order.
+func (s *Sequencer) SubmitAll(ctx context.Context, entries []*admission.Entry) ([]Result, []error) {
+	items := make([]*item, len(entries))
+	errs := make([]error, len(entries))
+	for n, e := range entries {
+		items[n], errs[n] = s.offer(e)
+	}
+	results := make([]Result, len(entries))
+	for n, i := range items {
+		if errs[n] == nil {
+			results[n], errs[n] = s.await(ctx, i)
+		}
+	}
+	return results, errs
+}
+
+// offer puts an entry into its queue.
+func (s *Sequencer) offer(e *admission.Entry) (*item, error) {
+	if h := s.halted.Load(); h != nil {
+		return nil, readOnly(h.err)
+	}
+	queue := s.entries
+	if withdraws(e.Entry) {
+		queue = s.withdrawals
+	} else if behind := s.signedLen.Load() - s.published.Load(); behind > s.cfg.Backlog {
+		return nil, reason.Errorf(reason.Backlog, "%d leaves wait for a quorum of cosigners", behind)
+	}
+	i := &item{Entry: e, done: make(chan struct{})}
+	select {
+	case queue <- i:
+		s.cfg.Metrics.Queued.Inc()
+		return i, nil
+	default:
+		return nil, reason.Errorf(reason.Busy, "%d entries are waiting", len(queue))
+	}
+}
+
+func (s *Sequencer) await(ctx context.Context, i *item) (Result, error) {
+	select {
+	case <-i.done:
+		return i.res, i.err
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	case <-s.stopping:
+	}
+	// Run has returned: what it answered last is in i all the same.
+	select {
+	case <-i.done:
+		return i.res, i.err
+	default:
+		return Result{}, reason.Errorf(reason.ShuttingDown, "the node is stopping")
+	}
+}
+
+func readOnly(err error) error {
+	return reason.Errorf(reason.ReadOnly, "the node does not write: %v", err)
+}
+
+// WaitPublished waits until a checkpoint of at least size is published.
+func (s *Sequencer) WaitPublished(ctx context.Context, size uint64) error {
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		if s.published.Load() >= size {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.stopping:
+			return reason.Errorf(reason.ShuttingDown, "the node is stopping")
+		}
+	}
+}
+
+// PublishedSize and SignedSize return the sizes of the newest published and of
+// the newest signed checkpoint.
+func (s *Sequencer) PublishedSize() uint64 { return s.published.Load() }
+func (s *Sequencer) SignedSize() uint64    { return s.signedLen.Load() }
+
+// Cache returns the map cache that readers of the same store share.
+func (s *Sequencer) Cache() *mapstore.Cache { return s.cache }
+
+// Err returns why the writer has stopped, or nil.
+func (s *Sequencer) Err() error {
+	if h := s.halted.Load(); h != nil {
+		return h.err
+	}
+	return nil
+}
+
+// halt stops the writer for good.
+func (s *Sequencer) halt(err error) {
+	if s.halted.CompareAndSwap(nil, &haltError{err}) {
+		s.cfg.Log.Error("the writer stops; reading goes on", "err", err)
+		s.cfg.Metrics.Halted.Set(1)
+	}
+}
+
+// Run takes turns and publishes until ctx ends. It returns nil then; a writer
+// that has stopped is Err's to report, and does not end Run.
+func (s *Sequencer) Run(ctx context.Context) error {
+	defer close(s.stopping)
+	var publisher sync.WaitGroup
+	publisher.Go(func() { s.publish(ctx) })
+	defer publisher.Wait()
+
+	// SPEC (design, "Start-up"): no new signature until a quorum of cosigners
+	// has answered for the checkpoint signed last.
+	select {
+	case <-s.agreed:
+	case <-ctx.Done():
+		return nil
+	}
+	idle := true
+	for {
+		batch := s.gather(ctx, idle)
+		if ctx.Err() != nil {
+			s.refuse(batch, reason.Errorf(reason.ShuttingDown, "the node is stopping"))
+			return nil
+		}
+		if h := s.halted.Load(); h != nil {
+			s.refuse(batch, readOnly(h.err))
+			continue
+		}
+		began := s.cfg.Now()
+		if err := s.turn(ctx, batch); err != nil {
+			s.halt(fmt.Errorf("turn at size %d: %w", s.tree.End(), err))
+			s.refuse(batch, readOnly(err))
+			continue
+		}
+		s.cfg.Metrics.Turn.Observe(s.cfg.Now().Sub(began).Seconds())
+		idle = len(s.entries) == 0 && len(s.withdrawals) == 0
+	}
+}
+
+// refuse answers the items that have no answer.
+func (s *Sequencer) refuse(batch []*item, err error) {
+	for _, i := range batch {
+		select {
+		case <-i.done:
+		default:
+			i.answer(Result{}, err)
+		}
+	}
+}
+
+// gather waits for a first entry, then until the batch is full or its time has
+// come. A quarter of the room is reserved for withdrawals.
+func (s *Sequencer) gather(ctx context.Context, idle bool) []*item {
+	var batch []*item
+	select {
+	case i := <-s.withdrawals:
+		batch = append(batch, i)
+	case i := <-s.entries:
+		batch = append(batch, i)
+	case <-ctx.Done():
+		return nil
+	}
+	wait := s.cfg.Interval
+	if idle {
+		wait = min(wait, s.cfg.FirstInterval)
+	}
+	due := time.NewTimer(wait)
+	defer due.Stop()
+	room := s.cfg.BatchMax - s.cfg.BatchMax/4
+	for len(batch) < room {
+		select {
+		case i := <-s.withdrawals:
+			batch = append(batch, i)
+		case i := <-s.entries:
+			batch = append(batch, i)
+		case <-due.C:
+			room = 0
+		case <-ctx.Done():
+			return batch
+		}
+	}
+	return take(s.withdrawals, s.cfg.BatchMax-len(batch), batch)
+}

@@ -1,0 +1,135 @@
+package sequencer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/seal"
+)
+
+// Open checks the store against what was signed and returns a Sequencer that
+// is ready to Run. It signs what an earlier run appended and could not sign.
+//
+// The four cases of a start:
+//
+//   - the tree is what was reserved last: it is signed again, which says nothing
+//     new;
+//   - the tree extends it: a crash came between append and reserve; the tree
+//     ends in a live seal that fits the stored map, so it is reserved and signed;
+//   - the tree is smaller, or another one: refused, naming what differs;
+//   - the tree does not end in a live seal: refused. The embedded backend
+//     appends a batch whole or not at all, so no crash leaves such a tree.
+func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
+	s := newSequencer(cfg)
+	root, err := s.cfg.Backend.Root(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tree: %w", err)
+	}
+	if root.Size == 0 {
+		return nil, fmt.Errorf("the store holds no log: run `standingd init` first")
+	}
+	if err := s.checkReserved(ctx, root); err != nil {
+		return nil, err
+	}
+	if err := s.checkTree(ctx, root); err != nil {
+		return nil, err
+	}
+	if err := s.loadPublished(root); err != nil {
+		return nil, err
+	}
+	return s, s.sign(ctx, root)
+}
+
+// checkReserved checks that the tree extends the one reserved last.
+func (s *Sequencer) checkReserved(ctx context.Context, root backend.Root) error {
+	b, err := get(s.cfg.Backend, reservedKey)
+	if err != nil {
+		return err
+	}
+	if s.reserved, err = parseRoot(b); err != nil {
+		return err
+	}
+	old := s.reserved
+	switch {
+	case old.Size > root.Size:
+		return fmt.Errorf("size %d was signed and the store holds only %d leaves: it is damaged or was restored in part; recover it from a mirror", old.Size, root.Size)
+	case old.Size == 0:
+		return nil
+	}
+	path, err := s.cfg.Backend.ConsistencyProof(ctx, old.Size, root.Size)
+	if err != nil {
+		return err
+	}
+	hashes := make([][]byte, len(path))
+	for i := range path {
+		hashes[i] = path[i][:]
+	}
+	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, old.Size, root.Size, hashes, old.Hash[:], root.Hash[:]); err != nil {
+		return fmt.Errorf("the tree of size %d does not extend the one signed at size %d: the store is damaged; recover it from a mirror: %w", root.Size, old.Size, err)
+	}
+	return nil
+}
+
+// checkTree loads the compact range and checks that the tree ends in a live
+// seal which the stored map fits.
+func (s *Sequencer) checkTree(ctx context.Context, root backend.Root) error {
+	prefix, err := s.loadRange(ctx, root.Size-1)
+	if err != nil {
+		return err
+	}
+	prefixRoot, err := rootOf(prefix)
+	if err != nil {
+		return err
+	}
+	last, err := s.cfg.Backend.Leaves(ctx, root.Size-1, 1)
+	if err != nil {
+		return err
+	}
+	live, ok := seal.Live(last[0], s.cfg.Origin, root.Size-1, prefixRoot)
+	if !ok {
+		return fmt.Errorf("leaf %d, the last one, is not a live seal of %s: the store is damaged, or another log's", root.Size-1, s.cfg.Origin)
+	}
+	if s.tree, err = extend(prefix, []Hash{Hash(rfc6962.DefaultHasher.HashLeaf(last[0]))}); err != nil {
+		return err
+	}
+	if got, err := rootOf(s.tree); err != nil || got != root.Hash {
+		return fmt.Errorf("the stored nodes give root %x at size %d, the stored root is %x: %v", got, root.Size, root.Hash, err)
+	}
+	s.lastSeal = lastSeal{live.Index, live.SealedAt, true}
+	// Older sizes stay provable as far as the map kept them; those sealed
+	// from now on are counted again.
+	s.sealed = []uint64{root.Size}
+	return s.checkSealed(live)
+}
+
+// loadRange reads the compact range of the first size leaves.
+func (s *Sequencer) loadRange(ctx context.Context, size uint64) (*compact.Range, error) {
+	var hashes [][]byte
+	for _, id := range compact.RangeNodes(0, size, nil) {
+		h, err := s.cfg.Backend.Hashes(ctx, id.Level, id.Index, 1)
+		if err != nil {
+			return nil, fmt.Errorf("reading node %v: %w", id, err)
+		}
+		hashes = append(hashes, h[0][:])
+	}
+	return ranges.NewRange(0, size, hashes)
+}
+
+// loadPublished finds the size published last.
+func (s *Sequencer) loadPublished(root backend.Root) error {
+	cp, err := Published(s.cfg.Backend)
+	if err != nil {
+		return err
+	}
+	size, err := sizeOf(cp)
+	if err != nil || size > root.Size {
+		return fmt.Errorf("the published checkpoint of size %d does not fit the tree of size %d: %v", size, root.Size, err)
+	}
+	s.published.Store(size)
+	return nil
+}

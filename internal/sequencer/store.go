@@ -1,0 +1,149 @@
+package sequencer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// Keys of the side store; 'm' is the status map's (package mapstore).
+//
+//	'i' id       u64 index ‖ u64 sealed size: where an event is
+//	'k' keyid    SubjectPublicKeyInfo of a key that an entry brought
+//	'r'          u64 size ‖ root: the tree last reserved for signing
+//	'c'          the newest checkpoint that is published, with cosignatures
+const (
+	prefixID   = 'i'
+	prefixKey  = 'k'
+	prefixSign = 'r'
+	prefixCP   = 'c'
+)
+
+var (
+	reservedKey  = []byte{prefixSign}
+	publishedKey = []byte{prefixCP}
+)
+
+func idKey(id Hash) []byte   { return append([]byte{prefixID}, id[:]...) }
+func spkiKey(id Hash) []byte { return append([]byte{prefixKey}, id[:]...) }
+
+// place is where an event stands.
+type place struct{ index, sealed uint64 }
+
+func (p place) marshal() []byte {
+	b := binary.BigEndian.AppendUint64(nil, p.index)
+	return binary.BigEndian.AppendUint64(b, p.sealed)
+}
+
+func parsePlace(b []byte) (place, error) {
+	if len(b) != 16 {
+		return place{}, errors.New("malformed place of an event in the side store")
+	}
+	return place{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
+}
+
+func marshalRoot(r backend.Root) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, r.Size), r.Hash[:]...)
+}
+
+// parseRoot parses what marshalRoot wrote; nil is the empty tree.
+func parseRoot(b []byte) (backend.Root, error) {
+	if b == nil {
+		return backend.Root{Hash: Hash(rfc6962.DefaultHasher.EmptyRoot())}, nil
+	}
+	if len(b) != 40 {
+		return backend.Root{}, errors.New("malformed reservation in the side store")
+	}
+	return backend.Root{Size: binary.BigEndian.Uint64(b), Hash: Hash(b[8:])}, nil
+}
+
+// get reads one value of the side store.
+func get(b backend.Backend, key []byte) ([]byte, error) {
+	v := b.View()
+	defer v.Close()
+	return v.Get(key)
+}
+
+// KeyStore finds the public keys that entries of a log have brought.
+type KeyStore struct{ Backend backend.Backend }
+
+// SPKI returns the SubjectPublicKeyInfo with the keyid, or nil.
+func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) { return get(s.Backend, spkiKey(id)) }
+
+// Lookup returns where the event with the id stands and the size of the first
+// sealed tree that holds it.
+func Lookup(b backend.Backend, id Hash) (index, sealed uint64, ok bool, err error) {
+	value, err := get(b, idKey(id))
+	if value == nil || err != nil {
+		return 0, 0, false, err
+	}
+	p, err := parsePlace(value)
+	return p.index, p.sealed, err == nil, err
+}
+
+// Published returns the newest published checkpoint with its cosignatures, or
+// nil before the first.
+func Published(b backend.Backend) ([]byte, error) { return get(b, publishedKey) }
+
+// leafReader reads leaves for the map function: those of the store, then those
+// of the batch in the making.
+type leafReader struct {
+	ctx     context.Context
+	backend backend.Backend
+	first   uint64
+	leaves  [][]byte
+}
+
+func (l *leafReader) Leaf(index uint64, hash mapfn.Hash) ([]byte, error) {
+	var leaf []byte
+	switch {
+	case index < l.first:
+		got, err := l.backend.Leaves(l.ctx, index, 1)
+		if err != nil {
+			return nil, err
+		}
+		leaf = got[0]
+	case index-l.first < uint64(len(l.leaves)):
+		leaf = l.leaves[index-l.first]
+	default:
+		return nil, mapfn.ErrNoLeaf
+	}
+	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
+		return nil, fmt.Errorf("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
+	}
+	return leaf, nil
+}
+
+// newKeys returns the public keys that an entry brings into the log.
+func newKeys(e *entry.Entry) []entry.PublicKey {
+	var keys []entry.PublicKey
+	switch {
+	case e.Kind == entry.KindCharter:
+		keys = append(append(keys, e.Charter.Registrars...), e.Charter.Roots...)
+	case e.Kind == entry.KindKey && e.Key.Add != nil:
+		keys = append(keys, e.Key.Add.Key)
+	case e.Kind == entry.KindParty && e.Party.Recovery != nil:
+		keys = append(keys, e.Party.Recovery.Key)
+		for _, k := range e.Party.Keys {
+			keys = append(keys, k.Key)
+		}
+	}
+	return keys
+}
+
+// sizeOf returns the size of a stored checkpoint, which is our own; 0 for nil.
+func sizeOf(checkpoint []byte) (uint64, error) {
+	if checkpoint == nil {
+		return 0, nil
+	}
+	body, err := trust.ParseBody(noteText(checkpoint))
+	return body.Size, err
+}
