@@ -1,0 +1,132 @@
+package mapstore
+
+import (
+	"fmt"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/statusmap"
+)
+
+// Batch is the state that a batch of leaves makes out of the latest version:
+// what has been applied lies over what is stored. With a source of leaves
+// beside it, it is the mapfn.Reader of that batch. It is used by one
+// goroutine.
+type Batch struct {
+	base    Snapshot
+	records map[Hash]*entry
+	// events are writes of list entries, in the order of their appearance.
+	events      []backend.Write
+	withdrawals [][]byte
+
+	// fresh are the tiles of the last Commit that the cache has room for.
+	fresh []freshTile
+}
+
+// entry is a record that the batch has read or written.
+type entry struct {
+	ns mapfn.NS
+	stored
+	changed bool
+}
+
+// Batch starts a batch on s, which MUST be the latest version.
+func (s *Snapshot) Batch() (*Batch, error) {
+	if s.meta.version != s.head.version {
+		return nil, fmt.Errorf("%w: version %d is not the latest, %d", ErrNoVersion, s.meta.version, s.head.version)
+	}
+	b := &Batch{base: *s, records: map[Hash]*entry{}}
+	b.base.seen = map[ref]*tile{}
+	return b, nil
+}
+
+// entry returns the record at (ns, data), read or yet to be written.
+func (b *Batch) entry(ns mapfn.NS, data []byte) (*entry, Hash, error) {
+	key := statusmap.Key(byte(ns), data)
+	if e := b.records[key]; e != nil {
+		return e, key, nil
+	}
+	st, err := b.base.lookup(ns, key)
+	if err != nil {
+		return nil, key, err
+	}
+	e := &entry{ns: ns, stored: st}
+	b.records[key] = e
+	return e, key, nil
+}
+
+// Record returns the record at (ns, data) as the batch so far has left it, or
+// nil if there is none. The caller MUST NOT modify it.
+func (b *Batch) Record(ns mapfn.NS, data []byte) ([]byte, error) {
+	e, _, err := b.entry(ns, data)
+	if err != nil {
+		return nil, err
+	}
+	return e.record, nil
+}
+
+// Peaks returns the hashes of the perfect subtrees of the event list at (ns,
+// data) as the batch so far has left it, from left to right.
+func (b *Batch) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
+	e, _, err := b.entry(ns, data)
+	if err != nil {
+		return nil, err
+	}
+	return e.list.peaks, nil
+}
+
+// Apply puts what one leaf does over the state. It fails with ErrInconsistent
+// if an event list would not grow by exactly the event given; the batch is
+// then unusable. It keeps the slices in w.
+func (b *Batch) Apply(w mapfn.Writes) error {
+	for i := range w.Changes {
+		if err := b.change(&w.Changes[i]); err != nil {
+			return fmt.Errorf("changing the record at %d %q: %w", w.Changes[i].NS, w.Changes[i].Data, err)
+		}
+	}
+	for _, wd := range w.Withdrawals {
+		b.withdrawals = append(b.withdrawals, wd.Append(make([]byte, 0, mapfn.WithdrawalSize)))
+	}
+	return nil
+}
+
+func (b *Batch) change(c *mapfn.Change) error {
+	if len(c.Data) > maxData || c.Record == nil {
+		return fmt.Errorf("%w: data of %d bytes, record of %d", ErrInconsistent, len(c.Data), len(c.Record))
+	}
+	e, key, err := b.entry(c.NS, c.Data)
+	if err != nil {
+		return err
+	}
+	l := e.list
+	if c.Event != nil {
+		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
+		b.events = append(b.events, backend.Write{Key: eventKey(key, l.count), Value: event})
+		if l, err = l.grow(event); err != nil {
+			return err
+		}
+		if !equal(l.peaks, c.Peaks) {
+			return fmt.Errorf("%w: other peaks than those of event %d", ErrInconsistent, l.count-1)
+		}
+	}
+	if err := fits(c, l); err != nil {
+		return err
+	}
+	e.stored, e.changed = stored{c.Record, l}, true
+	return nil
+}
+
+// fits checks that the record of c commits to the list l.
+func fits(c *mapfn.Change, l list) error {
+	if !hasList(c.NS) {
+		if c.Event != nil {
+			return fmt.Errorf("%w: event without a list", ErrInconsistent)
+		}
+		return nil
+	}
+	got, err := listOf(c.Record, l.peaks)
+	if err == nil && got.count != l.count {
+		err = fmt.Errorf("%w: record counts %d events, not %d", ErrInconsistent, got.count, l.count)
+	}
+	return err
+}

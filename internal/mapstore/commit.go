@@ -1,0 +1,87 @@
+package mapstore
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/statusmap"
+)
+
+// Result is what a seal says of the state.
+type Result struct {
+	Root            Hash   // of the map
+	Keys            uint64 // of the map
+	WithdrawalCount uint64
+	WithdrawalRoot  Hash
+}
+
+// Commit returns the state after the batch and the side writes that make it
+// the latest version. They belong into the durable write of the batch's leaves;
+// if that fails, they are dropped and the batch with them.
+//
+// The version, which will be the size of the tree, MUST be larger than the
+// last. Versions from keep on remain readable, unless an earlier commit has
+// let them go; keep is at most version.
+func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
+	base := b.base.meta
+	if version <= base.version || keep > version {
+		return Result{}, nil, fmt.Errorf("%w: version %d, keep %d, after version %d", ErrInconsistent, version, keep, base.version)
+	}
+	u := updater{base: &b.base, version: version}
+	next, out, err := u.run(b.leaves(version))
+	if err != nil {
+		return Result{}, nil, fmt.Errorf("updating the map: %w", err)
+	}
+	withdrawals, err := base.list.grow(b.withdrawals...)
+	if err != nil {
+		return Result{}, nil, fmt.Errorf("extending the withdrawal list: %w", err)
+	}
+	next.version, next.list = version, withdrawals
+	root, err := withdrawals.root()
+	if err != nil {
+		return Result{}, nil, err
+	}
+
+	writes := append(out.writes, b.events...)
+	for i, w := range b.withdrawals {
+		writes = append(writes, backend.Write{Key: withdrawalKey(base.list.count + uint64(i)), Value: w})
+	}
+	h := head{version: version, keep: max(keep, b.base.head.keep), cursor: b.base.head.cursor}
+	writes, h.cursor, err = b.prune(writes, h)
+	if err != nil {
+		return Result{}, nil, fmt.Errorf("pruning: %w", err)
+	}
+	if base.version > 0 {
+		// First, so that a version which is being pruned is not found.
+		out.stale = slices.Insert(out.stale, 0, versionKey(base.version))
+	}
+	writes = appendStale(writes, version, out.stale)
+	writes = append(writes,
+		backend.Write{Key: versionKey(version), Value: next.marshal()},
+		backend.Write{Key: headKey(), Value: h.marshal()})
+	b.fresh = out.fresh
+	return Result{next.root, next.keys, next.list.count, root}, writes, nil
+}
+
+// Committed tells the cache what the last Commit has made. It is called once
+// the writes are durable, and only then; not to call it costs time only.
+func (b *Batch) Committed() {
+	for _, f := range b.fresh {
+		b.base.cache.put(f.ref, f.tile)
+	}
+	b.fresh = nil
+}
+
+// leaves returns what the batch has changed, sorted by key.
+func (b *Batch) leaves(version uint64) []leaf {
+	var out []leaf
+	for key, e := range b.records {
+		if e.changed {
+			out = append(out, leaf{key: key, vh: statusmap.ValueHash(byte(e.ns), e.record), version: version, record: e})
+		}
+	}
+	slices.SortFunc(out, func(a, b leaf) int { return bytes.Compare(a.key[:], b.key[:]) })
+	return out
+}

@@ -1,0 +1,106 @@
+package mapstore
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/rfc6962"
+)
+
+// list is an RFC 6962 list, of which only the peaks are at hand: the hashes of
+// its perfect subtrees, from left to right.
+type list struct {
+	count uint64
+	peaks []Hash
+}
+
+// compactRange returns l as the library has it, or an error if the number of
+// peaks does not fit the count.
+func (l list) compactRange() (*compact.Range, error) {
+	nodes := make([][]byte, len(l.peaks))
+	for i := range l.peaks {
+		nodes[i] = l.peaks[i][:]
+	}
+	f := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+	return f.NewRange(0, l.count, nodes)
+}
+
+// root returns the RFC 6962 root of l.
+func (l list) root() (Hash, error) {
+	r, err := l.compactRange()
+	if err != nil {
+		return Hash{}, err
+	}
+	return rangeRoot(r)
+}
+
+func rangeRoot(r *compact.Range) (Hash, error) {
+	if r.End() == 0 {
+		// SPEC: "empty list root = H("")"
+		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
+	}
+	root, err := r.GetRootHash(nil)
+	if err != nil {
+		return Hash{}, err
+	}
+	return Hash(root), nil
+}
+
+// grow returns l with entries appended.
+func (l list) grow(entries ...[]byte) (list, error) {
+	if len(entries) == 0 {
+		return l, nil
+	}
+	r, err := l.compactRange()
+	if err != nil {
+		return list{}, err
+	}
+	for _, e := range entries {
+		if err := r.Append(rfc6962.DefaultHasher.HashLeaf(e), nil); err != nil {
+			return list{}, err
+		}
+	}
+	out := list{count: r.End()}
+	for _, h := range r.Hashes() {
+		out.peaks = append(out.peaks, Hash(h))
+	}
+	return out, nil
+}
+
+// committed returns the length and the root of the event list in a record.
+func committed(record []byte) (count uint64, root Hash, err error) {
+	// SPEC: an event list is `{"v":1,"count":n,"last":i,"root":"hex"}`, and a
+	// party's record ends in `"count":n,"lastEvent":i,"root":"hex"}`.
+	const before, after = `,"root":"`, `"}`
+	start := len(record) - len(after) - 2*len(root)
+	if start < len(before) || !bytes.HasSuffix(record, []byte(after)) || !bytes.HasSuffix(record[:start], []byte(before)) {
+		return 0, Hash{}, fmt.Errorf("%w: record has no list root", ErrInconsistent)
+	}
+	if _, err := hex.Decode(root[:], record[start:start+2*len(root)]); err != nil {
+		return 0, Hash{}, fmt.Errorf("%w: list root: %v", ErrInconsistent, err)
+	}
+	_, rest, _ := bytes.Cut(record[:start], []byte(`,"count":`))
+	digits, _, ok := bytes.Cut(rest, []byte(","))
+	count, err = strconv.ParseUint(string(digits), 10, 64)
+	if !ok || err != nil {
+		return 0, Hash{}, fmt.Errorf("%w: record has no list count", ErrInconsistent)
+	}
+	return count, root, nil
+}
+
+// listOf returns the event list that record commits to, given its peaks.
+func listOf(record []byte, peaks []Hash) (list, error) {
+	count, want, err := committed(record)
+	if err != nil {
+		return list{}, err
+	}
+	l := list{count, peaks}
+	got, err := l.root()
+	if err != nil || got != want {
+		return list{}, fmt.Errorf("%w: peaks of %d events do not give the list root", ErrInconsistent, count)
+	}
+	return l, nil
+}

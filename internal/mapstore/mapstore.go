@@ -1,0 +1,89 @@
+// Package mapstore keeps the status map, its records, their event lists and
+// the withdrawal list in a backend's side store: for the latest sealed size
+// and, for a while, for older ones.
+//
+// Start with [Open], which gives a [Snapshot] to read and prove from, and
+// [Snapshot.Batch], on which the map function runs; [Batch.Commit] turns what
+// it wrote into side writes for the same backend.Append as the leaves.
+// This package writes nothing itself.
+//
+// A version is the tree size of a sealed checkpoint. The map is a persistent
+// trie: nothing stored is ever overwritten, a batch writes the tiles and the
+// records that it changes under its own version, and each tile names the
+// versions of the tiles below it. So all versions are read in the same way.
+// What a version supersedes is listed for pruning, and deleted by a later
+// batch once no retained version needs it, a bounded amount at a time.
+//
+// # Layout
+//
+// All keys begin with 'm'. Integers in keys are big-endian; version and until
+// are u64. "sum" is SHA-256 over the key and the value before it.
+//
+//	key                          value
+//	m h                          head: u8 1, u64 latest version, u64 keep, u64 prune cursor, sum
+//	m v version                  u8 1, map root, u64 version of the root tile, u64 number of keys,
+//	                             u64 length of the withdrawal list, its peaks from left to right, sum
+//	m t version u8 n nibbles     tile at the path of n nibbles, two to a byte; see below
+//	m r version mapkey           u8 ns, u8 number of peaks, peaks of the event list, the record
+//	m e mapkey u64 i             event i of the record's event list, 41 bytes
+//	m w u64 i                    withdrawal i, 60 bytes
+//	m p until u32 chunk          u8 1, keys (without m, each after a u8 length) that versions
+//	                             from until on do not need, sum
+//
+// A tile is four levels of the map below its path, at most 1.2 KB: u16 bitmap
+// of the slots that hold a leaf, u16 bitmap of those that hold a tile, slot 0
+// in the highest bit; then for each used slot, in order, either map key, value
+// hash, uvarint version of the record; or hash, uvarint version of the tile.
+// A slot under which the map has one key holds that leaf; a tile below another
+// has at least two keys.
+//
+// # Invariants
+//
+//   - The hash of a tile, and the value hash of a record, are recomputed when
+//     they are read and compared with what the tile above, or the root, holds.
+//     A root, a proof or a record that this package returns therefore follows
+//     from the root of its version, which the caller compares with the seal;
+//     anything else is ErrCorrupt.
+//   - Event lists and the withdrawal list only grow, and are read up to the
+//     length that the version has.
+//   - Every version from the keep bound of the last commit on can be read.
+//   - All writes of a commit belong into one durable write: a crash leaves
+//     either the old version or the new one.
+package mapstore
+
+import (
+	"errors"
+
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/statusmap"
+)
+
+// Hash is a SHA-256 value.
+type Hash = statusmap.Hash
+
+// Errors that callers act upon.
+var (
+	// ErrCorrupt means that what is stored contradicts itself: a bit has
+	// flipped, or somebody has changed, deleted or added something. The
+	// message names the tile or value. Nothing may be sealed or served from
+	// this store; it is rebuilt from the leaves.
+	ErrCorrupt = errors.New("corrupt status map store")
+	// ErrNoVersion means that the version is older than the keep bound, or
+	// is not the size of a sealed checkpoint.
+	ErrNoVersion = errors.New("version not held")
+	// ErrInconsistent means that a change does not follow from the state it
+	// is applied to: a defect of the map function or its caller.
+	ErrInconsistent = errors.New("change does not fit the state")
+)
+
+// maxData is the length of the longest data that a map key can be made of.
+const maxData = 1<<16 - 1
+
+// hasList reports whether the records of ns end with an event list.
+func hasList(ns mapfn.NS) bool {
+	switch ns {
+	case mapfn.NSComponent, mapfn.NSPackage, mapfn.NSDigest, mapfn.NSParty:
+		return true
+	}
+	return false
+}

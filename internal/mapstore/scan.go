@@ -1,0 +1,89 @@
+package mapstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/statusmap"
+)
+
+// scan returns the entries [first, first+n) of the list l, clipped to its
+// length, whose keys are that of the first with the number counted up.
+func (s *Snapshot) scan(from []byte, first, n uint64, l list) ([][]byte, error) {
+	if first >= l.count || n == 0 {
+		return nil, nil
+	}
+	n = min(n, l.count-first)
+	to := bytes.Clone(from)
+	binary.BigEndian.PutUint64(to[len(to)-8:], first+n)
+	var out [][]byte
+	err := s.view.Scan(from, to, func(key, value []byte) bool {
+		if len(key) != len(from) || binary.BigEndian.Uint64(key[len(key)-8:]) != first+uint64(len(out)) {
+			return false
+		}
+		out = append(out, bytes.Clone(value))
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	if uint64(len(out)) != n {
+		return nil, fmt.Errorf("%w: entry %d is missing", ErrCorrupt, first+uint64(len(out)))
+	}
+	if n == l.count {
+		whole, err := list{}.grow(out...)
+		if err != nil {
+			return nil, err
+		}
+		if !equal(whole.peaks, l.peaks) {
+			return nil, fmt.Errorf("%w: the %d entries have another root", ErrCorrupt, n)
+		}
+	}
+	return out, nil
+}
+
+func equal(a, b []Hash) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// marshalStored returns the stored form of a record in namespace ns.
+func marshalStored(ns mapfn.NS, st stored) []byte {
+	b := make([]byte, 0, 2+32*len(st.list.peaks)+len(st.record))
+	b = append(b, byte(ns), byte(len(st.list.peaks)))
+	for _, p := range st.list.peaks {
+		b = append(b, p[:]...)
+	}
+	return append(b, st.record...)
+}
+
+// parseStored parses a stored record and checks it against its value hash.
+func parseStored(ns mapfn.NS, b []byte, vh Hash) (stored, error) {
+	if len(b) < 2 || len(b) < 2+32*int(b[1]) || b[0] != byte(ns) {
+		return stored{}, errors.New("malformed")
+	}
+	peaks := hashes(b[2 : 2+32*int(b[1])])
+	st := stored{record: b[2+32*int(b[1]):]}
+	if statusmap.ValueHash(byte(ns), st.record) != vh {
+		return stored{}, errors.New("another value hash")
+	}
+	if !hasList(ns) {
+		if len(peaks) != 0 {
+			return stored{}, errors.New("peaks without a list")
+		}
+		return st, nil
+	}
+	var err error
+	st.list, err = listOf(st.record, peaks)
+	return st, err
+}

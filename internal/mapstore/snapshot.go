@@ -1,0 +1,301 @@
+package mapstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/statusmap"
+)
+
+// Snapshot is the status map at one version. It is safe for concurrent use
+// and usable until its View is closed, whatever is committed or pruned
+// meanwhile. All methods fail with ErrCorrupt, or an error of the View.
+type Snapshot struct {
+	view  backend.View
+	cache *Cache
+	head  head
+	meta  meta
+
+	// seen are the tiles that a Batch has read.
+	seen map[ref]*tile
+}
+
+// Open returns the latest version in view, which is 0, the empty map, in a
+// store in which nothing was committed. The cache may be nil. The caller MUST
+// compare Root, Keys and the withdrawal list with the seal of that version
+// once, when it opens the store.
+func Open(view backend.View, cache *Cache) (*Snapshot, error) {
+	h, err := readHead(view)
+	if err != nil {
+		return nil, err
+	}
+	s := &Snapshot{view: view, cache: cache, head: h}
+	if h.version == 0 {
+		return s, nil
+	}
+	s.meta, err = readMeta(view, h.version)
+	if errors.Is(err, ErrNoVersion) {
+		err = fmt.Errorf("%w: latest version %d is missing", ErrCorrupt, h.version)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenAt returns a version, or ErrNoVersion.
+func OpenAt(view backend.View, cache *Cache, version uint64) (*Snapshot, error) {
+	h, err := readHead(view)
+	if err != nil {
+		return nil, err
+	}
+	if version < h.keep || version > h.version {
+		return nil, fmt.Errorf("%w: %d is not in [%d, %d]", ErrNoVersion, version, h.keep, h.version)
+	}
+	s := &Snapshot{view: view, cache: cache, head: h}
+	if version == 0 {
+		return s, nil
+	}
+	if s.meta, err = readMeta(view, version); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func readHead(view backend.View) (head, error) {
+	value, err := view.Get(headKey())
+	if err != nil {
+		return head{}, fmt.Errorf("reading head: %w", err)
+	}
+	if value != nil {
+		return parseHead(value)
+	}
+	// Nothing was ever committed; or the head is lost, and to go on from an
+	// empty map would be to seal a false one.
+	empty := true
+	err = view.Scan([]byte{prefix}, []byte{prefix + 1}, func(_, _ []byte) bool {
+		empty = false
+		return false
+	})
+	if err == nil && !empty {
+		err = fmt.Errorf("%w: no head", ErrCorrupt)
+	}
+	return head{}, err
+}
+
+func readMeta(view backend.View, version uint64) (meta, error) {
+	value, err := view.Get(versionKey(version))
+	if err != nil {
+		return meta{}, fmt.Errorf("reading version %d: %w", version, err)
+	}
+	if value == nil {
+		return meta{}, fmt.Errorf("%w: %d is not the size of a sealed checkpoint", ErrNoVersion, version)
+	}
+	return parseMeta(version, value)
+}
+
+// Version returns the tree size of the sealed checkpoint.
+func (s *Snapshot) Version() uint64 { return s.meta.version }
+
+// Root returns the root of the map.
+func (s *Snapshot) Root() Hash { return s.meta.root }
+
+// Keys returns the number of keys of the map.
+func (s *Snapshot) Keys() uint64 { return s.meta.keys }
+
+// WithdrawalCount returns the length of the withdrawal list.
+func (s *Snapshot) WithdrawalCount() uint64 { return s.meta.list.count }
+
+// WithdrawalRoot returns the RFC 6962 root of the withdrawal list.
+func (s *Snapshot) WithdrawalRoot() (Hash, error) {
+	return s.meta.list.root()
+}
+
+// WithdrawalPeaks returns the hashes of the perfect subtrees of the withdrawal
+// list, from left to right.
+func (s *Snapshot) WithdrawalPeaks() []Hash { return append([]Hash(nil), s.meta.list.peaks...) }
+
+// load reads the tile r and checks that its top is as given.
+func (s *Snapshot) load(r ref, top Hash) (*tile, error) {
+	if t := s.cache.get(r, top); t != nil {
+		return t, nil
+	}
+	if t := s.seen[r]; t != nil && t.top() == top {
+		return t, nil
+	}
+	value, err := s.view.Get(r.key())
+	if err != nil {
+		return nil, fmt.Errorf("reading %v: %w", r, err)
+	}
+	if value == nil {
+		return nil, fmt.Errorf("%w: %v is missing", ErrCorrupt, r)
+	}
+	t, err := parseTile(r.path, value)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v: %v", ErrCorrupt, r, err)
+	}
+	if t.top() != top {
+		return nil, fmt.Errorf("%w: %v hashes to %x, not to %x", ErrCorrupt, r, t.top(), top)
+	}
+	s.cache.put(r, t)
+	return t, nil
+}
+
+// find follows key from the root and returns the leaf that stands at the end,
+// which may be another key's, or nil. If siblings is not nil, it appends to it
+// those on the way, from the root on.
+func (s *Snapshot) find(key Hash, siblings *[]Hash) (*slot, error) {
+	if s.meta.tile == 0 {
+		if s.meta.root != (Hash{}) || s.meta.keys != 0 {
+			return nil, fmt.Errorf("%w: version %d has no root tile", ErrCorrupt, s.meta.version)
+		}
+		return nil, nil
+	}
+	r, top := ref{version: s.meta.tile}, s.meta.root
+	for {
+		t, err := s.load(r, top)
+		if err != nil {
+			return nil, err
+		}
+		if s.seen != nil {
+			s.seen[r] = t
+		}
+		leaf, i := t.descend(&key, r.path.n, siblings)
+		if leaf == nil || leaf.kind == slotLeaf {
+			return leaf, nil
+		}
+		r, top = ref{leaf.version, r.path.child(i)}, t.nodes[16+i]
+	}
+}
+
+// stored is a record as it lies in the store.
+type stored struct {
+	record []byte // nil if there is none
+	list   list   // its event list, if it has one
+}
+
+// lookup returns what the map holds at key, which is in namespace ns.
+func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, error) {
+	leaf, err := s.find(key, nil)
+	if err != nil || leaf == nil || leaf.key != key {
+		return stored{}, err
+	}
+	return s.read(ns, leaf)
+}
+
+// read returns the record of a leaf, which is in namespace ns.
+func (s *Snapshot) read(ns mapfn.NS, leaf *slot) (stored, error) {
+	value, err := s.view.Get(recordKey(leaf.version, leaf.key))
+	if err != nil {
+		return stored{}, fmt.Errorf("reading record %x: %w", leaf.key, err)
+	}
+	if value == nil {
+		return stored{}, fmt.Errorf("%w: record %x of version %d is missing", ErrCorrupt, leaf.key, leaf.version)
+	}
+	st, err := parseStored(ns, value, leaf.vh)
+	if err != nil {
+		return stored{}, fmt.Errorf("%w: record %x of version %d: %v", ErrCorrupt, leaf.key, leaf.version, err)
+	}
+	return st, nil
+}
+
+// Record returns the record at (ns, data), or nil if the map has none.
+func (s *Snapshot) Record(ns mapfn.NS, data []byte) ([]byte, error) {
+	st, err := s.lookup(ns, statusmap.Key(byte(ns), data))
+	return st.record, err
+}
+
+// Peaks returns the hashes of the perfect subtrees of the event list at (ns,
+// data), from left to right. They have been checked against the root in the
+// record. It is nil where there is no record or no list.
+func (s *Snapshot) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
+	st, err := s.lookup(ns, statusmap.Key(byte(ns), data))
+	return st.list.peaks, err
+}
+
+// Prove returns the record at (ns, data), nil if the map has none, and the
+// proof of presence or of absence. Both have been verified.
+func (s *Snapshot) Prove(ns mapfn.NS, data []byte) ([]byte, statusmap.Proof, error) {
+	key := statusmap.Key(byte(ns), data)
+	leaf, p, err := s.prove(key)
+	if err != nil || p.Terminal != statusmap.TerminalKey {
+		return nil, p, err
+	}
+	st, err := s.read(ns, leaf)
+	if err != nil {
+		return nil, statusmap.Proof{}, err
+	}
+	return st.record, p, nil
+}
+
+// prove returns the proof about key and the leaf to which it leads.
+func (s *Snapshot) prove(key Hash) (*slot, statusmap.Proof, error) {
+	siblings := make([]Hash, 0, 40)
+	leaf, err := s.find(key, &siblings)
+	if err != nil {
+		return nil, statusmap.Proof{}, err
+	}
+	p := statusmap.Proof{Siblings: siblings}
+	switch {
+	case leaf == nil:
+		p.Terminal = statusmap.TerminalEmpty
+		err = p.VerifyAbsent(s.meta.root, key)
+	case leaf.key == key:
+		p.Terminal = statusmap.TerminalKey
+		err = p.VerifyPresent(s.meta.root, key, leaf.vh)
+	default:
+		p.Terminal, p.OtherKey, p.OtherValue = statusmap.TerminalOther, leaf.key, leaf.vh
+		err = p.VerifyAbsent(s.meta.root, key)
+	}
+	if err != nil {
+		// The tiles were right when they were read: so this is our memory,
+		// or a defect. Either way the proof does not leave.
+		return nil, statusmap.Proof{}, fmt.Errorf("%w: proof about %x: %v", ErrCorrupt, key, err)
+	}
+	return leaf, p, nil
+}
+
+// Events returns up to n events of the list at (ns, data), from first on, as
+// far as the list goes at this version. If they are the whole list, they have
+// been checked against its root; a part can be checked by nobody alone.
+func (s *Snapshot) Events(ns mapfn.NS, data []byte, first, n uint64) ([]mapfn.Event, error) {
+	key := statusmap.Key(byte(ns), data)
+	st, err := s.lookup(ns, key)
+	if err != nil {
+		return nil, err
+	}
+	return s.events(key, st.list, first, n)
+}
+
+func (s *Snapshot) events(key Hash, l list, first, n uint64) ([]mapfn.Event, error) {
+	raw, err := s.scan(eventKey(key, first), first, n, l)
+	if err != nil {
+		return nil, fmt.Errorf("events of %x: %w", key, err)
+	}
+	out := make([]mapfn.Event, len(raw))
+	for i := range raw {
+		if out[i], err = mapfn.ParseEvent(raw[i]); err != nil {
+			return nil, fmt.Errorf("%w: event %d of %x: %v", ErrCorrupt, first+uint64(i), key, err)
+		}
+	}
+	return out, nil
+}
+
+// Withdrawals returns up to n records of the withdrawal list, from first on,
+// as far as the list goes at this version. They have been checked against its
+// root only if they are the whole list.
+func (s *Snapshot) Withdrawals(first, n uint64) ([]mapfn.Withdrawal, error) {
+	raw, err := s.scan(withdrawalKey(first), first, n, s.meta.list)
+	if err != nil {
+		return nil, fmt.Errorf("withdrawal list: %w", err)
+	}
+	out := make([]mapfn.Withdrawal, len(raw))
+	for i := range raw {
+		if out[i], err = mapfn.ParseWithdrawal(raw[i]); err != nil {
+			return nil, fmt.Errorf("%w: withdrawal %d: %v", ErrCorrupt, first+uint64(i), err)
+		}
+	}
+	return out, nil
+}
