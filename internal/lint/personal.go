@@ -1,0 +1,184 @@
+package lint
+
+import (
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	packageurl "github.com/package-url/packageurl-go"
+
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/reason"
+)
+
+// checkPersonal looks at every string of the payload.
+func checkPersonal(e *entry.Entry) error {
+	if e.Party != nil {
+		if err := checkName(e.Party.Name); err != nil {
+			return err
+		}
+	}
+	var payload any
+	// The payload is strict JSON already; the error cannot occur.
+	if err := json.Unmarshal(e.Payload, &payload); err != nil {
+		return reason.Errorf(reason.JSONMalformed, "%v", err)
+	}
+	return walk("", payload)
+}
+
+// walk checks v, the value of the member called name.
+func walk(name string, v any) error {
+	switch v := v.(type) {
+	case string:
+		return checkString(name, v)
+	case []any:
+		for _, item := range v {
+			if err := walk(name, item); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, member := range slices.Sorted(maps.Keys(v)) {
+			if err := checkText(member, false); err != nil {
+				return err
+			}
+			if err := walk(member, v[member]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkString(name, s string) error {
+	switch {
+	case strings.HasPrefix(s, "pkg:"):
+		return checkPurlText(s)
+	case name == "key" || name == "pop":
+		return nil // base64 of keys and signatures
+	case strings.HasPrefix(s, "https://"):
+		if err := checkLink(s); err != nil {
+			return err
+		}
+	}
+	return checkText(s, strings.HasPrefix(name, "x-"))
+}
+
+// checkPurlText looks at the parts of a purl one by one: "name@version" as a
+// whole would look like an address.
+func checkPurlText(s string) error {
+	u, err := packageurl.FromString(s)
+	if err != nil {
+		return checkMail(s)
+	}
+	parts := []string{u.Namespace, u.Name, u.Version, u.Subpath}
+	for _, q := range u.Qualifiers {
+		parts = append(parts, q.Value)
+	}
+	for _, part := range parts {
+		if err := checkMail(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkText looks for addresses and telephone numbers. In free text, numbers
+// without international prefix count too.
+func checkText(s string, free bool) error {
+	if plain, err := url.PathUnescape(s); err == nil {
+		s = plain
+	}
+	if err := checkMail(s); err != nil {
+		return err
+	}
+	pattern, least := phone, 9
+	if free {
+		pattern = freePhone
+	}
+	for _, hit := range pattern.FindAllString(s, -1) {
+		if n := countDigits(hit); n >= least && n <= 15 {
+			return reason.Errorf(reason.PersonalData, "%q looks like a telephone number", strings.TrimSpace(hit))
+		}
+	}
+	return nil
+}
+
+var (
+	// The local part has no % and no =, so that what an URL's query or a
+	// percent sign leads in with is not taken for a part of it.
+	mail    = regexp.MustCompile(`[A-Za-z0-9._+'\pL-]+@[A-Za-z0-9\pL](?:[A-Za-z0-9\pL.-]*[A-Za-z0-9\pL])?\.[A-Za-z\pL]{2,24}`)
+	version = regexp.MustCompile(`^v?[0-9]+\.[0-9]`) // what follows the @ of jquery@3.6.0.min.js
+	// A + inside a word or a version is build metadata.
+	phone     = regexp.MustCompile(`(?:^|[^A-Za-z0-9.])\+[1-9](?:[ ()./-]{0,2}[0-9]){7,14}`)
+	freePhone = regexp.MustCompile(`(?:^|[^A-Za-z0-9.])[+(]{0,2}[0-9]{2,5}(?:[ ()/-]{1,2}[0-9]{2,8}){1,6}`)
+)
+
+func countDigits(s string) (n int) {
+	for _, r := range s {
+		if '0' <= r && r <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+func checkMail(s string) error {
+	for _, hit := range mail.FindAllString(s, -1) {
+		local, domain, _ := strings.Cut(hit, "@")
+		if !version.MatchString(domain) && !roleMailbox(local) {
+			return reason.Errorf(reason.PersonalData, "%q is not a role mailbox", hit)
+		}
+	}
+	return nil
+}
+
+// roleMailbox reports whether every word of the local part is a role's.
+func roleMailbox(local string) bool {
+	words := strings.FieldsFunc(strings.ToLower(local), func(r rune) bool { return strings.ContainsRune("._+-", r) })
+	for _, word := range words {
+		if !slices.Contains(roles, word) {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
+var roles = strings.Fields(`
+	abuse admin advisories advisory alert alerts announce bugs cert certificates cna coc community compliance
+	conduct contact cra cve dev devel developers disclosure discuss feedback foundation git hello help helpdesk
+	hostmaster incident incidents info it legal list lists maintainers no noc noreply office open opensource osint oss
+	ospo postmaster press privacy product products project psirt registrar release releases report reports reply
+	response responsible sales secalert secretariat secure security service sirt soc source stewards steward
+	support team trust users vuln vulnerabilities vulnerability webmaster`)
+
+// checkLink refuses links that name a user, an address or a private host.
+func checkLink(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return reason.Errorf(reason.PersonalData, "link %q cannot be read", s)
+	}
+	if u.User != nil {
+		return reason.Errorf(reason.PersonalData, "link %q names a user", s)
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if _, err := netip.ParseAddr(host); err == nil {
+		return reason.Errorf(reason.PersonalData, "link %q names an IP address", s)
+	}
+	dot := strings.LastIndexByte(host, '.')
+	if dot < 0 || slices.Contains(privateDomains, host[dot+1:]) || allDigits(host[dot+1:]) {
+		return reason.Errorf(reason.PersonalData, "link %q names a host of a private network", s)
+	}
+	return nil
+}
+
+var privateDomains = []string{"local", "localhost", "localdomain", "internal", "intranet", "lan", "corp", "home", "private", "arpa", "onion"}
+
+func allDigits(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsDigit(r) })
+}
