@@ -1,0 +1,351 @@
+// Package prover answers questions about a log from its newest published
+// checkpoint: bundles that prove, statuses that do not, and entries.
+//
+// Invariants:
+//
+//   - Every answer is about one published checkpoint, whatever is appended
+//     meanwhile.
+//   - No bundle leaves whose hash paths were not verified here against that
+//     checkpoint. (Its signatures were, at admission.)
+package prover
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/bundle"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// Hash is a SHA-256 value.
+type Hash = [32]byte
+
+// Prover reads one log. It is safe for concurrent use.
+type Prover struct {
+	backend backend.Backend
+	policy  *trust.Policy
+	cache   *mapstore.Cache
+}
+
+// New returns a Prover. The cache is the one of the log's sequencer.
+func New(b backend.Backend, policy *trust.Policy, cache *mapstore.Cache) *Prover {
+	return &Prover{b, policy, cache}
+}
+
+// State is the log at one published checkpoint. It MUST be closed.
+type State struct {
+	p          *Prover
+	ctx        context.Context
+	view       backend.View
+	Map        *mapstore.Snapshot
+	Checkpoint []byte // the signed note
+	trust.Body
+	Seal     *seal.Seal
+	sealLeaf []byte
+	sealPath []Hash
+}
+
+// Open returns the state at the newest published checkpoint. It fails with
+// not-found while nothing is published.
+func (p *Prover) Open(ctx context.Context) (*State, error) {
+	s := &State{p: p, ctx: ctx, view: p.backend.View()}
+	if err := s.open(); err != nil {
+		s.view.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close releases the state.
+func (s *State) Close() { s.view.Close() }
+
+func (s *State) open() error {
+	var err error
+	if s.Checkpoint, err = sequencer.Published(s.p.backend); err != nil {
+		return err
+	}
+	if s.Checkpoint == nil {
+		return reason.Errorf(reason.NotFound, "nothing is published yet")
+	}
+	cp, err := s.p.policy.OpenLogSigned(s.Checkpoint)
+	if err != nil {
+		return fmt.Errorf("the published checkpoint: %w", err)
+	}
+	s.Body = cp.Body
+	// The view may be older than the checkpoint by a moment; the map of that
+	// version is in it all the same, since it was stored before it was signed.
+	if s.Map, err = mapstore.OpenAt(s.view, s.p.cache, s.Size); err != nil {
+		return fmt.Errorf("the map at size %d: %w", s.Size, err)
+	}
+	if s.sealLeaf, s.sealPath, err = s.leaf(s.Size - 1); err != nil {
+		return err
+	}
+	if s.Seal, err = seal.Parse(s.sealLeaf); err != nil {
+		return fmt.Errorf("leaf %d: %w", s.Size-1, err)
+	}
+	if s.Map.Root() != s.Seal.MapRoot {
+		return fmt.Errorf("the stored map at size %d is not the one of its seal", s.Size)
+	}
+	return nil
+}
+
+// leaf returns a leaf with its audit path, verified.
+func (s *State) leaf(index uint64) ([]byte, []Hash, error) {
+	leaves, err := s.p.backend.Leaves(s.ctx, index, 1)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading leaf %d: %w", index, err)
+	}
+	path, err := s.p.backend.InclusionProof(s.ctx, index, s.Size)
+	if err != nil {
+		return nil, nil, fmt.Errorf("proving leaf %d: %w", index, err)
+	}
+	hashes := make([][]byte, len(path))
+	for i := range path {
+		hashes[i] = path[i][:]
+	}
+	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, s.Size,
+		rfc6962.DefaultHasher.HashLeaf(leaves[0]), hashes, s.Root[:]); err != nil {
+		return nil, nil, fmt.Errorf("the stored tree does not prove leaf %d: %w", index, err)
+	}
+	return leaves[0], path, nil
+}
+
+// record returns the record at (ns, data), or nil, with its proof, verified.
+func (s *State) record(ns mapfn.NS, data []byte) ([]byte, []byte, error) {
+	record, p, err := s.Map.Prove(ns, data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("proving record %d %x: %w", ns, data, err)
+	}
+	key := statusmap.Key(byte(ns), data)
+	if record == nil {
+		err = p.VerifyAbsent(s.Seal.MapRoot, key)
+	} else {
+		err = p.VerifyPresent(s.Seal.MapRoot, key, statusmap.ValueHash(byte(ns), record))
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("the stored map does not prove record %d %x: %w", ns, data, err)
+	}
+	return record, p.Marshal(), nil
+}
+
+// errTooMany bounds a bundle.
+var errTooMany = reason.Errorf(reason.RequestTooLarge, "at most %d attestations", bundle.MaxAttestations)
+
+// Bundle returns the bundle of the attestations with the ids, in order. It
+// fails with not-found if the map does not have one of them.
+func (s *State) Bundle(ids []Hash) ([]byte, error) {
+	if len(ids) > bundle.MaxAttestations {
+		return nil, errTooMany
+	}
+	m := &maker{State: s, keys: map[Hash]*mapfn.KeyRecord{}, parties: map[Hash]bool{}, causes: map[uint64]bool{}, b: &bundle.Bundle{
+		MediaType:  bundle.MediaType,
+		Checkpoint: string(s.Checkpoint),
+		Seal:       bundle.Seal{Leaf: string(s.sealLeaf), Path: s.sealPath},
+	}}
+	seen := map[Hash]bool{}
+	for _, id := range ids {
+		if seen[id] {
+			return nil, reason.Errorf(reason.RequestMalformed, "att:%x is named twice", id)
+		}
+		seen[id] = true
+		if err := m.add(id); err != nil {
+			return nil, err
+		}
+	}
+	return m.b.Marshal()
+}
+
+// maker puts a bundle together.
+type maker struct {
+	*State
+	b       *bundle.Bundle
+	keys    map[Hash]*mapfn.KeyRecord
+	parties map[Hash]bool
+	causes  map[uint64]bool
+}
+
+func (m *maker) add(id Hash) error {
+	b, p, err := m.record(mapfn.NSAttestation, id[:])
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return reason.Errorf(reason.NotFound, "att:%x is not in the log at size %d", id, m.Size)
+	}
+	r, err := mapfn.ParseAttestation(b)
+	if err != nil {
+		return err
+	}
+	leaf, path, err := m.leaf(r.Issued)
+	if err != nil {
+		return err
+	}
+	if err := m.matches(leaf, r.Leaf); err != nil {
+		return err
+	}
+	m.b.Attestations = append(m.b.Attestations, bundle.Attestation{Entry: leaf, Path: path, Record: b, Proof: p})
+	k, err := m.key(Hash(r.Key))
+	if err != nil {
+		return err
+	}
+	if r.State != mapfn.StateActive {
+		if err := m.cause(r.Last); err != nil {
+			return err
+		}
+	}
+	if k.Cutoff != nil && *k.Cutoff <= r.Issued {
+		return m.cause(k.Last)
+	}
+	return nil
+}
+
+func (m *maker) matches(leaf []byte, want mapfn.Hex) error {
+	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != Hash(want) {
+		return errors.New("the stored leaf is not the one its record names")
+	}
+	return nil
+}
+
+// key adds the key with its party, once.
+func (m *maker) key(id Hash) (*mapfn.KeyRecord, error) {
+	if k := m.keys[id]; k != nil {
+		return k, nil
+	}
+	b, p, err := m.record(mapfn.NSKey, id[:])
+	if err != nil {
+		return nil, err
+	}
+	k, err := mapfn.ParseKey(b)
+	if err != nil {
+		return nil, err
+	}
+	spki, err := sequencer.KeyStore{Backend: m.p.backend}.SPKI(id)
+	if err != nil || spki == nil {
+		return nil, fmt.Errorf("the store lacks key %x: %v", id, err)
+	}
+	m.keys[id] = &k
+	m.b.Keys = append(m.b.Keys, bundle.Key{SPKI: spki, Record: b, Proof: p})
+	return &k, m.party(Hash(*k.Party))
+}
+
+func (m *maker) party(id Hash) error {
+	if m.parties[id] {
+		return nil
+	}
+	m.parties[id] = true
+	b, p, err := m.record(mapfn.NSParty, id[:])
+	if err != nil {
+		return err
+	}
+	r, err := mapfn.ParseParty(b)
+	if err != nil {
+		return err
+	}
+	leaves, err := m.p.backend.Leaves(m.ctx, r.Issued, 1)
+	if err != nil {
+		return err
+	}
+	if err := m.matches(leaves[0], r.Leaf); err != nil {
+		return err
+	}
+	m.b.Parties = append(m.b.Parties, bundle.Party{ID: hex.EncodeToString(id[:]), Entry: leaves[0], Record: b, Proof: p})
+	return nil
+}
+
+// cause adds the entry at index, once.
+func (m *maker) cause(index uint64) error {
+	if m.causes[index] {
+		return nil
+	}
+	m.causes[index] = true
+	leaf, path, err := m.leaf(index)
+	if err != nil {
+		return err
+	}
+	m.b.Causes = append(m.b.Causes, bundle.Cause{Entry: leaf, Index: index, Path: path})
+	return nil
+}
+
+// Found is what the log says of one attestation, unproven.
+type Found struct {
+	Entry  *entry.Entry
+	Record mapfn.AttestationRecord
+	Key    mapfn.KeyRecord
+	Party  mapfn.PartyRecord
+	Enrol  *entry.Party
+	ID     Hash // of the party
+}
+
+// MaxFound bounds the attestations that are looked up for one subject.
+const MaxFound = 256
+
+// Status returns what the log has about an attestation id, a purl with or
+// without version, or a digest, the newest last, and how many there are.
+func (s *State) Status(subject string) ([]Found, uint64, error) {
+	ids, total, err := s.resolve(subject)
+	if err != nil {
+		return nil, 0, err
+	}
+	out := make([]Found, 0, len(ids))
+	for _, id := range ids {
+		f, err := s.find(id)
+		if err != nil {
+			return nil, 0, err
+		}
+		out = append(out, f)
+	}
+	return out, total, nil
+}
+
+func (s *State) find(id Hash) (f Found, err error) {
+	b, err := s.Map.Record(mapfn.NSAttestation, id[:])
+	if err != nil {
+		return f, err
+	}
+	if f.Record, err = mapfn.ParseAttestation(b); err != nil {
+		return f, err
+	}
+	if f.Entry, err = s.parseLeaf(f.Record.Issued); err != nil {
+		return f, err
+	}
+	if b, err = s.Map.Record(mapfn.NSKey, f.Record.Key[:]); err != nil {
+		return f, err
+	}
+	if f.Key, err = mapfn.ParseKey(b); err != nil {
+		return f, err
+	}
+	f.ID = Hash(*f.Key.Party)
+	if b, err = s.Map.Record(mapfn.NSParty, f.ID[:]); err != nil {
+		return f, err
+	}
+	if f.Party, err = mapfn.ParseParty(b); err != nil {
+		return f, err
+	}
+	e, err := s.parseLeaf(f.Party.Issued)
+	if err != nil {
+		return f, err
+	}
+	f.Enrol = e.Party
+	return f, nil
+}
+
+func (s *State) parseLeaf(index uint64) (*entry.Entry, error) {
+	leaves, err := s.p.backend.Leaves(s.ctx, index, 1)
+	if err != nil {
+		return nil, err
+	}
+	return entry.Parse(leaves[0])
+}

@@ -1,0 +1,227 @@
+// Package bundle is the file format that proves how attestations stand: its
+// parts, reader and writer. SPEC.md beside this file is the format, and the
+// rules by which package verify judges it.
+//
+// Invariants:
+//
+//   - Parse believes nothing; it only gives the parts their types, within
+//     limits that are checked before anything is allocated for them.
+//   - Parse(b.Marshal()) gives b again.
+package bundle
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/standing-log/standing/personality/entry"
+)
+
+// MediaType is the media type of a bundle.
+const MediaType = "application/vnd.standing.bundle.v1+json"
+
+// Limits of a bundle.
+const (
+	MaxSize         = 16 << 20
+	MaxAttestations = 4096
+	maxPath         = 64 // hashes
+)
+
+// Hash is a SHA-256 value.
+type Hash = [32]byte
+
+// ErrMalformed is wrapped by every error of Parse.
+var ErrMalformed = errors.New("malformed bundle")
+
+// Bundle is a parsed bundle. Nothing in it has been verified.
+type Bundle struct {
+	MediaType    string            `json:"mediaType"`
+	Checkpoint   string            `json:"checkpoint"`
+	Seal         Seal              `json:"seal"`
+	Attestations List[Attestation] `json:"attestations"`
+	Keys         List[Key]         `json:"keys"`
+	Parties      List[Party]       `json:"parties"`
+	Causes       List[Cause]       `json:"causes,omitempty"`
+}
+
+// List is a slice that is read no further than its greatest length, so that a
+// small file cannot make a reader allocate much.
+type List[T any] []T
+
+// maxList is three times MaxAttestations: an attestation has at most two causes,
+// and each of the three entries a signer.
+const maxList = 3 * MaxAttestations
+
+// UnmarshalJSONFrom reads an array of at most maxList items.
+func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	tok, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	if tok.Kind() != jsontext.KindBeginArray {
+		return errors.New("not an array")
+	}
+	for d.PeekKind() != jsontext.KindEndArray {
+		var item T
+		if len(*l) == maxList {
+			return fmt.Errorf("array of more than %d items", maxList)
+		}
+		if err := json.UnmarshalDecode(d, &item); err != nil {
+			return err
+		}
+		*l = append(*l, item)
+	}
+	_, err = d.ReadToken()
+	return err
+}
+
+// Seal is the last leaf of the checkpoint's tree.
+type Seal struct {
+	Leaf string `json:"leaf"`
+	Path Path   `json:"path"`
+}
+
+// Attestation is one attestation with the proof of its record.
+type Attestation struct {
+	Entry  Leaf   `json:"entry"`
+	Path   Path   `json:"path,omitempty"`
+	Record Record `json:"record,omitempty"`
+	Proof  Base64 `json:"proof"`
+}
+
+// Key is a signer's key with the proof of its record.
+type Key struct {
+	SPKI   Base64 `json:"spki"`
+	Record Record `json:"record"`
+	Proof  Base64 `json:"proof"`
+}
+
+// Party is a party with the proof of its record and the leaf that enrolled it.
+type Party struct {
+	ID     string `json:"id"`
+	Entry  Leaf   `json:"entry"`
+	Record Record `json:"record"`
+	Proof  Base64 `json:"proof"`
+}
+
+// Cause is an entry behind a verdict.
+type Cause struct {
+	Entry Leaf   `json:"entry"`
+	Index uint64 `json:"index"`
+	Path  Path   `json:"path"`
+}
+
+// Leaf is the canonical bytes of an entry, embedded as JSON.
+type Leaf []byte
+
+// MarshalJSONTo writes the leaf as it is: canonical leaves are JSON.
+func (l Leaf) MarshalJSONTo(e *jsontext.Encoder) error { return e.WriteValue(jsontext.Value(l)) }
+
+// UnmarshalJSONFrom reads an envelope and makes it canonical again.
+func (l *Leaf) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	v, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	*l, err = entry.Canonicalize(v)
+	return err
+}
+
+// Record is the canonical bytes of a record, embedded as JSON.
+type Record []byte
+
+// MarshalJSONTo writes the record as it is.
+func (r Record) MarshalJSONTo(e *jsontext.Encoder) error { return e.WriteValue(jsontext.Value(r)) }
+
+// UnmarshalJSONFrom reads a record and drops white space between its tokens.
+func (r *Record) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	v, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	v = v.Clone()
+	if len(v) > entry.MaxSize || v.Kind() != jsontext.KindBeginObject {
+		return errors.New("record is not an object of a sensible size")
+	}
+	err = v.Compact()
+	*r = Record(v)
+	return err
+}
+
+// Base64 is a byte string, canonical in the file.
+type Base64 []byte
+
+// MarshalText encodes b.
+func (b Base64) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText decodes canonical base64.
+func (b *Base64) UnmarshalText(text []byte) error {
+	out, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil || !bytes.Equal(base64.StdEncoding.AppendEncode(nil, out), text) {
+		return errors.New("not canonical base64")
+	}
+	*b = out
+	return nil
+}
+
+// Path is an audit path: hashes from leaf to root.
+type Path []Hash
+
+// MarshalText encodes the hashes one after the other.
+func (p Path) MarshalText() ([]byte, error) {
+	b := make(Base64, 0, 32*len(p))
+	for _, h := range p {
+		b = append(b, h[:]...)
+	}
+	return b.MarshalText()
+}
+
+// UnmarshalText is the inverse of MarshalText.
+func (p *Path) UnmarshalText(text []byte) error {
+	var b Base64
+	if err := b.UnmarshalText(text); err != nil {
+		return err
+	}
+	if len(b)%32 != 0 || len(b) > 32*maxPath {
+		return fmt.Errorf("path of %d bytes", len(b))
+	}
+	*p = make(Path, 0, len(b)/32)
+	for ; len(b) > 0; b = b[32:] {
+		*p = append(*p, Hash(b))
+	}
+	return nil
+}
+
+// Parse parses a bundle file.
+func Parse(data []byte) (*Bundle, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrMalformed, len(data), MaxSize)
+	}
+	var b Bundle
+	// SPEC: members are exactly these, each at most once; names are compared
+	// with case. The library refuses duplicate names by itself.
+	if err := json.Unmarshal(data, &b, json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false)); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+	}
+	if b.MediaType != MediaType {
+		return nil, fmt.Errorf("%w: media type %.80q", ErrMalformed, b.MediaType)
+	}
+	// SPEC: at most 4,096 attestations. Keys and parties nobody refers to are
+	// verify's to refuse.
+	n := len(b.Attestations)
+	if n < 1 || n > MaxAttestations || len(b.Causes) > 2*n {
+		return nil, fmt.Errorf("%w: %d attestations, %d causes", ErrMalformed, n, len(b.Causes))
+	}
+	return &b, nil
+}
+
+// Marshal writes the file.
+func (b *Bundle) Marshal() ([]byte, error) {
+	return json.Marshal(b)
+}

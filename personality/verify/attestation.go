@@ -1,0 +1,185 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/standing-log/standing/personality/bundle"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/statusmap"
+)
+
+// errNotLogged marks an attestation that the map does not have.
+var errNotLogged = errors.New("the map has no record of it: it was never accepted by this log")
+
+// attestation judges one attestation: steps 6 to 11.
+func (v *verifier) attestation(a *bundle.Attestation) Result {
+	r := Result{Verdict: Invalid}
+	err := v.evidence(a, &r)
+	switch {
+	case errors.Is(err, errNotLogged):
+		r.Verdict = NotLogged
+		r.Causes = []Cause{{Verdict: NotLogged, Detail: err.Error()}}
+	case err != nil:
+		r.Causes = []Cause{{Verdict: Invalid, Detail: err.Error()}}
+	default:
+		v.judge(&r)
+	}
+	return r
+}
+
+// evidence checks everything that is shown about an attestation, and fills r.
+func (v *verifier) evidence(a *bundle.Attestation, r *Result) error {
+	e, err := entry.Parse(a.Entry)
+	if err != nil {
+		return fmt.Errorf("entry: %w", err)
+	}
+	r.Entry, r.ID = e, e.IDString()
+	if e.Kind != entry.KindAttestation {
+		return fmt.Errorf("entry: it is a %s, not an attestation", e.Kind)
+	}
+	k, err := v.signer(e)
+	if err != nil {
+		return err
+	}
+	if err := v.record(a, e, r); err != nil {
+		return err
+	}
+	return v.party(k, r)
+}
+
+// signer finds the entry's key among the bundle's and verifies the signature.
+func (v *verifier) signer(e *entry.Entry) (*signer, error) {
+	k := v.keys[e.KeyID]
+	if k == nil {
+		return nil, fmt.Errorf("the bundle lacks key %x", e.KeyID)
+	}
+	k.used = true
+	return k, e.Verify(k.key)
+}
+
+// record checks the map's record of e, or its absence.
+func (v *verifier) record(a *bundle.Attestation, e *entry.Entry, r *Result) error {
+	p, err := statusmap.ParseProof(a.Proof)
+	if err != nil {
+		return err
+	}
+	key := statusmap.Key(byte(mapfn.NSAttestation), e.ID[:])
+	if a.Record == nil {
+		if len(a.Path) > 0 {
+			return errors.New("a path without a record")
+		}
+		if err := p.VerifyAbsent(v.seal.MapRoot, key); err != nil {
+			return err
+		}
+		return errNotLogged
+	}
+	if err := p.VerifyPresent(v.seal.MapRoot, key, statusmap.ValueHash(byte(mapfn.NSAttestation), a.Record)); err != nil {
+		return err
+	}
+	record, err := mapfn.ParseAttestation(a.Record)
+	if err != nil {
+		return err
+	}
+	// SPEC: the record's leaf is H(0x00 ‖ entry) and its key the signer; path
+	// leads from it at index issued to the root.
+	if Hash(record.Leaf) != leafHash(a.Entry) || Hash(record.Key) != e.KeyID {
+		return errors.New("the map's record is not of this entry")
+	}
+	r.Record, r.Index = &record, record.Issued
+	return v.included(a.Entry, record.Issued, a.Path)
+}
+
+// party finds the key's party among the bundle's.
+func (v *verifier) party(k *signer, r *Result) error {
+	// SPEC: its role is ordinary.
+	if k.record.Role != mapfn.RoleOrdinary {
+		return fmt.Errorf("signed by a %s key", k.record.Role)
+	}
+	p := v.parties[Hash(*k.record.Party)]
+	if p == nil {
+		return fmt.Errorf("the bundle lacks party %x", *k.record.Party)
+	}
+	p.used = true
+	r.Party, r.PartyName, r.PartyRoles = fmt.Sprintf("party:%x", p.id), p.enrol.Name, p.record.Roles
+	r.PartyEnded, r.KeyState = p.record.State == mapfn.StateEnded, k.record.State
+	return nil
+}
+
+// judge sets the verdict: the first that applies decides, all are listed.
+func (v *verifier) judge(r *Result) {
+	k := v.keys[r.Entry.KeyID].record
+	a := r.Record
+	now := v.o.Now.Unix()
+	add := func(verdict Verdict, index uint64, format string, args ...any) {
+		c := Cause{Verdict: verdict, Detail: fmt.Sprintf(format, args...), EventIndex: index}
+		if e := v.cause(index, r); e != nil {
+			c.Event = e.Entry
+		}
+		r.Causes = append(r.Causes, c)
+	}
+	if a.State == mapfn.StateRevoked {
+		add(Revoked, a.Last, "revoked at index %d", a.Last)
+	}
+	if k.Cutoff != nil && *k.Cutoff <= a.Issued {
+		add(KeyVoid, k.Last, "issued at index %d, and its key counts only below %d", a.Issued, *k.Cutoff)
+	}
+	if a.State == mapfn.StateSuperseded {
+		add(Superseded, a.Last, "superseded by att:%x at index %d", *a.Successor, a.Last)
+	}
+	if a.State == mapfn.StateHeld {
+		until := time.Unix(int64(*a.Until), 0).UTC()
+		if until.Unix() <= now {
+			add(Lapsed, a.Last, "suspended at index %d until %s, which has come without a decision", a.Last, until.Format(time.DateOnly))
+		} else {
+			add(Suspended, a.Last, "suspended at index %d until %s", a.Last, until.Format(time.DateOnly))
+		}
+	}
+	v.judgeTime(r, now)
+	r.Verdict = Active
+	if len(r.Causes) > 0 {
+		r.Verdict = r.Causes[0].Verdict
+	}
+}
+
+// judgeTime adds what the clock says.
+func (v *verifier) judgeTime(r *Result, now int64) {
+	p := r.Entry.Attestation
+	if now < int64(p.ValidFrom) || now >= int64(p.ValidUntil) {
+		r.Causes = append(r.Causes, Cause{Verdict: Expired, Detail: fmt.Sprintf("valid from %s until before %s",
+			time.Unix(int64(p.ValidFrom), 0).UTC().Format(time.DateOnly), time.Unix(int64(p.ValidUntil), 0).UTC().Format(time.DateOnly))})
+	}
+	// SPEC: bad news needs no freshness; good news does.
+	if age := v.o.Now.Sub(v.report.AsOf); age > v.o.MaxAge {
+		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", v.report.AsOf.Format(time.RFC3339), v.o.MaxAge)})
+	}
+}
+
+// cause returns the entry at index that the bundle carries, if it is about r:
+// the attestation, its successor, or its key.
+func (v *verifier) cause(index uint64, r *Result) *event {
+	e := v.causes[index]
+	if e == nil || !e.about(r) {
+		return nil
+	}
+	e.used = true
+	return e
+}
+
+func (e *event) about(r *Result) bool {
+	switch e.Kind {
+	case entry.KindAttestation:
+		return e.Attestation.Supersedes != nil && *e.Attestation.Supersedes == r.Entry.ID
+	case entry.KindRevocation:
+		for _, s := range e.Subjects {
+			if s.ID == r.Entry.ID {
+				return true
+			}
+		}
+	case entry.KindKey:
+		return e.Subjects[0].ID == r.Entry.KeyID
+	}
+	return false
+}

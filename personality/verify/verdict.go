@@ -1,0 +1,54 @@
+package verify
+
+// Verdict is the answer about one attestation. Smaller is worse: the first that
+// applies decides.
+type Verdict int
+
+// The verdicts (bundle/SPEC.md, "Verification").
+const (
+	Invalid    Verdict = iota // the evidence fails or contradicts itself
+	Rollback                  // the log shows an older or another tree than before
+	NoEvidence                // nothing can be said
+	NotLogged                 // the map does not have it
+	Revoked
+	KeyVoid // issued at or after the cutoff of its key
+	Superseded
+	Lapsed    // held beyond the end of the hold
+	Suspended // held
+	Expired   // outside its period of validity
+	Stale     // stood then, but then is too long ago
+	Active
+)
+
+// String returns the stable name.
+func (v Verdict) String() string {
+	names := [...]string{"INVALID", "ROLLBACK", "NO_EVIDENCE", "NOT_LOGGED", "REVOKED", "KEY_VOID",
+		"SUPERSEDED", "LAPSED", "SUSPENDED", "EXPIRED", "STALE", "ACTIVE"}
+	if v < 0 || int(v) >= len(names) {
+		return "NO_EVIDENCE"
+	}
+	return names[v]
+}
+
+// ExitCode returns the exit code of programs: 0 stands, 1 does not stand, 3
+// cannot tell, 4 evidence fails or contradicts.
+func (v Verdict) ExitCode() int {
+	switch v {
+	case Active:
+		return 0
+	case Invalid, Rollback:
+		return 4
+	case NoEvidence, Stale:
+		return 3
+	}
+	return 1
+}
+
+// ExitCode returns the exit code for the whole report. Without witnesses, good
+// news is not enough unless the reader says so.
+func (r *Report) ExitCode(allowUnwitnessed bool) int {
+	if r.Verdict == Active && !r.Witnessed && !allowUnwitnessed {
+		return 3
+	}
+	return r.Verdict.ExitCode()
+}

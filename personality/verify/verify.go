@@ -1,0 +1,232 @@
+// Package verify judges bundles, offline: what stands, as of when, and why not.
+// It makes no network call and imports only what deps.txt beside it lists.
+//
+// Bundle is the one entry point. The rules are those of bundle/SPEC.md,
+// "Verification"; the verdicts those of "verdicts" below.
+//
+// Invariants:
+//
+//   - No digest, index, size or time is taken from where it is merely stated:
+//     each is recomputed, or comes from the checkpoint, the seal or the
+//     cosignatures.
+//   - Every part of the file is either verified or refused; none is skipped.
+//   - Only ACTIVE is good news, and only a quorum makes it so.
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/personality/bundle"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// Hash is a SHA-256 value.
+type Hash = [32]byte
+
+// DefaultMaxAge is how old a good answer may be.
+const DefaultMaxAge = 24 * time.Hour
+
+// Options say whom the reader believes, and what time it is.
+type Options struct {
+	Policy *trust.Policy
+	Now    time.Time
+	// MaxAge of a good answer; 0 is DefaultMaxAge.
+	MaxAge time.Duration
+	// Seen are the largest trees this reader has seen, by origin. May be nil.
+	Seen map[string]trust.Body
+}
+
+// Report is what a bundle shows.
+type Report struct {
+	// Err says why the whole file shows nothing; then Results is empty.
+	Err     error
+	Verdict Verdict // of the whole: the worst of the results, or why there are none
+
+	Origin    string
+	Size      uint64
+	Root      Hash
+	AsOf      time.Time // quorum time; the seal's own clock if not Witnessed
+	Witnessed bool
+	Cosigners []string // key names of the cosignatures that verify
+	Results   []Result
+}
+
+// Result is what a bundle shows about one attestation.
+type Result struct {
+	ID      string // att:<hex>
+	Verdict Verdict
+	Causes  []Cause // all that apply, the deciding one first
+
+	Entry      *entry.Entry // nil if it does not parse
+	Record     *mapfn.AttestationRecord
+	Index      uint64 // of the entry
+	Party      string // party:<hex>
+	PartyName  string
+	PartyRoles []string
+	PartyEnded bool
+	KeyState   string
+}
+
+// Cause is one reason for a verdict.
+type Cause struct {
+	Verdict Verdict
+	Detail  string
+	// Event is the entry behind it, if the bundle carries it, at EventIndex.
+	Event      *entry.Entry
+	EventIndex uint64
+}
+
+// errNoEvidence marks failures that mean NO_EVIDENCE instead of INVALID.
+var errNoEvidence = errors.New("cannot be judged")
+
+// errRollback marks a checkpoint older than one seen before.
+var errRollback = errors.New("older than, or different from, a tree seen before")
+
+// Bundle verifies a bundle file.
+func Bundle(data []byte, o Options) *Report {
+	if o.MaxAge == 0 {
+		o.MaxAge = DefaultMaxAge
+	}
+	v := &verifier{o: o, keys: map[Hash]*signer{}, parties: map[Hash]*party{}}
+	if err := v.run(data); err != nil {
+		v.report.Err, v.report.Results = err, nil
+		switch {
+		case errors.Is(err, errRollback):
+			v.report.Verdict = Rollback
+		case errors.Is(err, errNoEvidence):
+			v.report.Verdict = NoEvidence
+		default:
+			v.report.Verdict = Invalid
+		}
+		return &v.report
+	}
+	v.report.Verdict = Active
+	for _, r := range v.report.Results {
+		v.report.Verdict = min(v.report.Verdict, r.Verdict)
+	}
+	return &v.report
+}
+
+// verifier is one run.
+type verifier struct {
+	o       Options
+	b       *bundle.Bundle
+	seal    *seal.Seal
+	keys    map[Hash]*signer
+	parties map[Hash]*party
+	causes  map[uint64]*event // by index
+	report  Report
+}
+
+// run does steps 1 to 5, then each attestation.
+func (v *verifier) run(data []byte) error {
+	var err error
+	if v.b, err = bundle.Parse(data); err != nil {
+		return err
+	}
+	if err := v.checkpoint(); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := v.checkSeal(); err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	if err := v.rollback(); err != nil {
+		return err
+	}
+	// SPEC: the map function is known.
+	if v.seal.MapFn != mapfn.Version {
+		return fmt.Errorf("map function %d: %w by this version", v.seal.MapFn, errNoEvidence)
+	}
+	if err := v.loadParts(); err != nil {
+		return err
+	}
+	seen := map[Hash]bool{}
+	for i := range v.b.Attestations {
+		r := v.attestation(&v.b.Attestations[i])
+		if r.Entry != nil && seen[r.Entry.ID] {
+			return fmt.Errorf("attestation %s stands twice in the bundle", r.ID)
+		}
+		if r.Entry != nil {
+			seen[r.Entry.ID] = true
+		}
+		v.report.Results = append(v.report.Results, r)
+	}
+	return v.unused()
+}
+
+// checkpoint opens the checkpoint under the trust file.
+func (v *verifier) checkpoint() error {
+	cp, err := v.o.Policy.Open([]byte(v.b.Checkpoint), v.o.Now)
+	if err != nil {
+		return err
+	}
+	v.report.Origin, v.report.Size, v.report.Root = cp.Origin, cp.Size, cp.Root
+	v.report.Witnessed, v.report.AsOf = cp.Witnessed, cp.Time
+	for _, c := range cp.Cosignatures {
+		v.report.Cosigners = append(v.report.Cosigners, c.Name)
+	}
+	if cp.Size < 2 {
+		return errors.New("a log has at least a charter and a seal")
+	}
+	return nil
+}
+
+// checkSeal checks that the last leaf is a live seal.
+func (v *verifier) checkSeal() error {
+	leaf := []byte(v.b.Seal.Leaf)
+	index := v.report.Size - 1
+	if err := v.included(leaf, index, v.b.Seal.Path); err != nil {
+		return err
+	}
+	var ok bool
+	// SPEC: live, with index = size - 1.
+	v.seal, ok = seal.Live(leaf, v.report.Origin, index, prefixRoot(v.b.Seal.Path))
+	if !ok {
+		return fmt.Errorf("the last leaf, %d, is not a live seal of %s", index, v.report.Origin)
+	}
+	if !v.report.Witnessed {
+		v.report.AsOf = time.Unix(int64(v.seal.SealedAt), 0).UTC()
+	}
+	return nil
+}
+
+// prefixRoot is the root of the leaves before the last one, of which path is
+// the audit path: its hashes are the peaks of that tree, right to left.
+func prefixRoot(path bundle.Path) Hash {
+	h := path[0]
+	for _, left := range path[1:] {
+		h = Hash(rfc6962.DefaultHasher.HashChildren(left[:], h[:]))
+	}
+	return h
+}
+
+// included checks that leaf stands at index of the checkpoint's tree.
+func (v *verifier) included(leaf []byte, index uint64, path bundle.Path) error {
+	hashes := make([][]byte, len(path))
+	for i := range path {
+		hashes[i] = path[i][:]
+	}
+	err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, v.report.Size,
+		rfc6962.DefaultHasher.HashLeaf(leaf), hashes, v.report.Root[:])
+	if err != nil {
+		return fmt.Errorf("inclusion at index %d of %d: %w", index, v.report.Size, err)
+	}
+	return nil
+}
+
+// rollback compares with what the reader has seen of this log.
+func (v *verifier) rollback() error {
+	seen, ok := v.o.Seen[v.report.Origin]
+	if ok && (v.report.Size < seen.Size || v.report.Size == seen.Size && v.report.Root != seen.Root) {
+		return fmt.Errorf("size %d of %s: %w, of size %d", v.report.Size, v.report.Origin, errRollback, seen.Size)
+	}
+	return nil
+}
