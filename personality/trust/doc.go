@@ -54,7 +54,7 @@
 //     checkpoint; lines by any other key are kept, never believed.
 //   - Time is set if and only if Witnessed is, and that only if the quorum is
 //     satisfied; a policy with "quorum none" never sets either.
-//   - A minority of cosigners below the quorum's threshold cannot move T beyond
-//     what an honest cosigner signed, in either direction that helps a liar.
+//   - Cosigners that do not satisfy the quorum by themselves cannot make T later
+//     than the newest timestamp of an honest one.
 //   - Parse(p.String()) gives the same policy, and the same String.
 package trust

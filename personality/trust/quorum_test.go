@@ -150,7 +150,7 @@ func TestQuorumTimeOracle(t *testing.T) {
 		vkeys = append(vkeys, newKey("w.example", 4, i).vkey)
 	}
 	found := 0
-	for range 5000 {
+	for range 2000 {
 		text, q := randomPolicy(r, vkeys[:1+r.IntN(7)])
 		p := mustParse(t, text)
 		var cs []trust.Cosignature
@@ -186,7 +186,7 @@ func TestQuorumTimeOracle(t *testing.T) {
 			t.Fatalf("%s%v: T = %v, %v; want %d", text, cs, got, err, want)
 		}
 	}
-	if found < 1000 {
-		t.Errorf("only %d of 5000 policies were satisfied", found)
+	if found < 400 {
+		t.Errorf("only %d of 2000 policies were satisfied", found)
 	}
 }
