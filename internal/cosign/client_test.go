@@ -113,8 +113,9 @@ func TestHostile(t *testing.T) {
 		want func(error) bool
 	}{
 		"endless reply": {func(p *peer, rw http.ResponseWriter, r *http.Request) {
+			io.WriteString(rw, p.line(t, b, now.Unix()))
 			for {
-				if _, err := rw.Write(make([]byte, 4096)); err != nil {
+				if _, err := io.WriteString(rw, strings.Repeat("\n", 4096)); err != nil {
 					return
 				}
 			}
@@ -181,7 +182,7 @@ func TestHostile(t *testing.T) {
 			}
 			p.server.CloseClientConnections()
 			p.server.Close() // waits for the handlers, so that requests can be read
-			if requests > maxRequests {
+			if requests > maxRequests || name == "409, same" && requests > 1 {
 				t.Errorf("%d requests", requests)
 			}
 		})

@@ -90,7 +90,7 @@ func TestGatherGrace(t *testing.T) {
 	for range restAfter + 1 {
 		cp, consistency := l.at(t, 8)
 		res, err := Gather(t.Context(), Request{Policy: p, Clients: cs, Checkpoint: cp, Consistency: consistency, Now: now, Grace: time.Millisecond})
-		if err != nil || !res.Opened.Witnessed || len(res.Failures) != 1 || !errors.Is(res.Failures[0].Err, context.Canceled) {
+		if err != nil || !res.Opened.Witnessed || len(res.Failures) != 1 || !errors.Is(res.Failures[0].Err, context.Canceled) || errors.Is(res.Failures[0].Err, ErrBackoff) {
 			t.Fatalf("%+v, %v", res, err)
 		}
 	}

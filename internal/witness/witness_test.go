@@ -57,6 +57,7 @@ func TestStatusCodes(t *testing.T) {
 		"not a checkpoint":      {noteRequest(t, l, "x\n"), 400, ""},
 		"size leading zero":     {noteRequest(t, l, "012\n"+b64(make([]byte, 32))+"\n"), 400, ""},
 		"root of 31 bytes":      {noteRequest(t, l, "12\n"+b64(make([]byte, 31))+"\n"), 400, ""},
+		"root with spare bits":  {noteRequest(t, l, "12\n"+strings.Repeat("A", 42)+"B=\n"), 400, ""},
 		"unknown origin":        {stranger.request(t, 0, 8), 404, "unknown log"},
 		"unknown key":           {impostor.request(t, 8, 12), 403, ""},
 		"key id of other":       {flipped, 403, ""},

@@ -3,6 +3,7 @@ package trust_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -167,6 +168,25 @@ func TestKeyRefusals(t *testing.T) {
 	upper := "w.example+" + strings.ToUpper(hex.EncodeToString(w.hash())) + "+" + base64.StdEncoding.EncodeToString(raw)
 	if k, err := trust.ParseCosignerKey(upper); err != nil || k.Vkey != w.vkey {
 		t.Errorf("upper-case key id: %v, %v", k.Vkey, err)
+	}
+}
+
+// TestAmbiguousKeys lists two keys with one name and, as 32 bits allow, one ID.
+func TestAmbiguousKeys(t *testing.T) {
+	seen := make(map[string][]byte)
+	for i := uint64(0); ; i++ {
+		raw := binary.BigEndian.AppendUint64(make([]byte, 25, 33), i)
+		raw[0], raw[1] = 4, 9
+		id := string(keyHash("w.example", raw))
+		if seen[id] == nil {
+			seen[id] = raw
+			continue
+		}
+		text := "witness a " + vkeyOf("w.example", seen[id]) + "\nwitness b " + vkeyOf("w.example", raw) + "\nquorum a\n"
+		if _, err := trust.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "those of another key") {
+			t.Errorf("Parse: %v\n%s", err, text)
+		}
+		return
 	}
 }
 
