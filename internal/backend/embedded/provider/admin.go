@@ -26,11 +26,11 @@ func (s adminStorage) CheckDatabaseAccessible(context.Context) error { return s.
 
 // Snapshot begins a read-only transaction.
 func (s adminStorage) Snapshot(context.Context) (storage.ReadOnlyAdminTX, error) {
-	if err := s.p.Err(); err != nil {
+	snap, err := s.p.snapshot()
+	if err != nil {
 		return nil, err
 	}
-	snap := s.p.db.NewSnapshot()
-	return &adminReadTX{r: snap, done: snap.Close}, nil
+	return &adminReadTX{r: snap, done: func() error { return s.p.closeSnapshot(snap) }}, nil
 }
 
 // ReadWriteTransaction runs f once and commits what it wrote.

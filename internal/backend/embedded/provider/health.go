@@ -85,6 +85,13 @@ func (h *health) Errorf(format string, args ...any) {
 	h.log.Warn("store", "msg", fmt.Sprintf(format, args...))
 }
 
+// background takes an error of a flush or a compaction, and never returns:
+// Pebble would try again at once and for ever, while writers stall.
+func (h *health) background(err error) {
+	_ = h.fail(err)
+	select {}
+}
+
 // Fatalf marks the store failed and never returns: Pebble's state is undefined
 // behind it. After a failed commit it would report success; after a failed
 // manifest write it would delete tables that the manifest may name. The

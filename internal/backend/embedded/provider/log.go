@@ -38,12 +38,12 @@ func (s logStorage) GetActiveLogIDs(ctx context.Context) ([]int64, error) {
 // SnapshotForTree returns a transaction together with
 // storage.ErrTreeNeedsInit if the tree has no root: the caller closes it.
 func (s logStorage) SnapshotForTree(ctx context.Context, tree *trillian.Tree) (storage.ReadOnlyLogTreeTX, error) {
-	if err := s.p.Err(); err != nil {
+	snap, err := s.p.snapshot()
+	if err != nil {
 		return nil, err
 	}
-	snap := s.p.db.NewSnapshot()
-	tx := &readTX{r: snap, tree: tree, done: snap.Close}
-	_, err := tx.LatestSignedLogRoot(ctx)
+	tx := &readTX{r: snap, tree: tree, done: func() error { return s.p.closeSnapshot(snap) }}
+	_, err = tx.LatestSignedLogRoot(ctx)
 	if errors.Is(err, storage.ErrTreeNeedsInit) {
 		return tx, storage.ErrTreeNeedsInit
 	}

@@ -38,7 +38,8 @@
 //   - What returned without an error survives a power failure. What returned
 //     an error left no trace, unless the error is ErrFailed: then nobody knows
 //     until the store has been opened again.
-//   - No identity hash and no index is taken twice within a tree.
+//   - No index is taken twice within a tree, nor an identity hash; for the
+//     latter a Stage relies on its caller.
 //
 // # Failure
 //
@@ -47,10 +48,12 @@
 // relies on the process ending there, because going on could lose writes or
 // delete files that a half-written manifest names. Others, in flushes and
 // compactions, it retries for ever, while writers stall. In all these cases
-// this package marks the store failed: the goroutine that reported a fatal
-// error is parked for good, every call, waiting ones included, returns
-// ErrFailed with the cause, and the directory stays locked until the process
-// ends. Opening the directory again in a new process recovers it.
+// this package marks the store failed: the goroutine that reported the error is
+// parked for good with the locks it holds, so that nothing is written any more;
+// every call, waiting ones included, returns ErrFailed with the cause; and the
+// directory stays locked until the process ends. Opening it again in a new
+// process recovers it. Calls into Pebble that take its locks run under a guard
+// for that reason.
 package provider
 
 import (
@@ -114,11 +117,14 @@ func Open(dir string, opts Options) (*Provider, error) {
 	p := &Provider{health: newHealth(opts.Logger)}
 	// Opening runs under the guard too: Pebble reports a manifest that it
 	// cannot create as a fatal error, and would never return.
-	err := p.health.guard(func() (err error) {
-		p.db, err = pebble.Open(dir, pebbleOptions(opts, p.health))
+	opened := make(chan *pebble.DB, 1)
+	err := p.health.guard(func() error {
+		db, err := pebble.Open(dir, pebbleOptions(opts, p.health))
+		opened <- db
 		return err
 	})
 	if err == nil {
+		p.db = <-opened
 		return p, nil
 	}
 	if l, lockErr := pebble.LockDirectory(dir, opts.FS); lockErr != nil {
@@ -145,8 +151,8 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		LBaseMaxBytes:               max(64<<20, 4*int64(opts.MemTableSize)),
 		Logger:                      h,
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { h.fail(err) },
-			DataCorruption:  func(i pebble.DataCorruptionInfo) { h.fail(i.Details) },
+			BackgroundError: h.background,
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { _ = h.fail(i.Details) },
 		},
 	}
 	o.TargetFileSizes[0] = 8 << 20
@@ -175,6 +181,24 @@ func (p *Provider) Close() error {
 	return p.health.guard(func() error {
 		return errors.Join(p.db.Flush(), p.db.Close())
 	})
+}
+
+// snapshot takes a snapshot for closeSnapshot to release. Both take Pebble's
+// lock, which a parked goroutine may hold.
+func (p *Provider) snapshot() (s *pebble.Snapshot, err error) {
+	taken := make(chan *pebble.Snapshot, 1)
+	err = p.health.guard(func() error {
+		taken <- p.db.NewSnapshot()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-taken, nil
+}
+
+func (p *Provider) closeSnapshot(s *pebble.Snapshot) error {
+	return p.health.guard(s.Close)
 }
 
 // update builds one batch with f and commits it, or nothing if f fails.

@@ -18,10 +18,11 @@ type Snapshot struct {
 // under way may hold what is not durable yet: take it when Commit has
 // returned, before the next one begins.
 func (p *Provider) Snapshot() (*Snapshot, error) {
-	if err := p.Err(); err != nil {
+	snap, err := p.snapshot()
+	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{p, p.db.NewSnapshot()}, nil
+	return &Snapshot{p, snap}, nil
 }
 
 // Side returns a copy of a side value, or nil if there is none.
@@ -63,4 +64,4 @@ func (s *Snapshot) LatestSignedLogRoot(ctx context.Context, tree *trillian.Tree)
 }
 
 // Close releases the Snapshot.
-func (s *Snapshot) Close() error { return s.snap.Close() }
+func (s *Snapshot) Close() error { return s.p.closeSnapshot(s.snap) }
