@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+
+	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Checkpoint fetches the newest published checkpoint. Open it with trust.Policy
+// before believing it.
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
+	return c.repeat(ctx, http.MethodGet, "checkpoint", nil)
+}
+
+// Leaf is an entry with its place in the log.
+type Leaf struct {
+	Index uint64
+	Data  []byte
+}
+
+// AllEntries reads the leaves of tree from start on out of the tiles, and
+// checks each against the tree's root, which the caller has verified. After an
+// error the iteration ends.
+func (c *Client) AllEntries(ctx context.Context, tree tlog.Tree, start uint64) iter.Seq2[Leaf, error] {
+	return func(yield func(Leaf, error) bool) {
+		reader, err := c.tileReader()
+		if err != nil {
+			yield(Leaf{}, err)
+			return
+		}
+		for i, data := range reader.AllEntries(ctx, tree, int64(start)) {
+			if !yield(Leaf{uint64(i), data}, nil) {
+				return
+			}
+		}
+		if err := reader.Err(); err != nil {
+			yield(Leaf{}, fmt.Errorf("reading tiles of %s: %w", c.base, err))
+		} else if err := ctx.Err(); err != nil {
+			yield(Leaf{}, err)
+		}
+	}
+}
+
+// tileReader returns a reader of its own, because torchwood's keeps its last
+// error.
+func (c *Client) tileReader() (*torchwood.Client, error) {
+	hc := *c.cfg.HTTP
+	hc.Timeout = c.cfg.Timeout
+	hc.Transport = bounded{hc.Transport}
+	fetcher, err := torchwood.NewTileFetcher(c.base,
+		torchwood.WithHTTPClient(&hc), torchwood.WithUserAgent(c.cfg.UserAgent), torchwood.WithConcurrencyLimit(8))
+	if err != nil {
+		return nil, err
+	}
+	return torchwood.NewClient(fetcher)
+}
+
+// bounded ends an answer after MaxResponse bytes: torchwood reads all that
+// comes. What is cut off then fails its hash.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	transport := b.RoundTripper
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	resp, err := transport.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, MaxResponse), resp.Body}
+	}
+	return resp, err
+}
