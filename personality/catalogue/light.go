@@ -23,7 +23,7 @@ var light = []Item{
 	{ID: "QA.02", Group: "Quality", Strength: StrengthMust, Title: "source code and its history are public"},
 	{ID: "QA.03", Group: "Quality", Strength: StrengthMust, Title: "how to report a vulnerability is documented"},
 	{ID: "QA.04", Group: "Quality", Strength: StrengthMust, Title: "tests can be repeated by others"},
-	{ID: "QA.05", Group: "Quality", Strength: StrengthMustIf, Title: "where the language is not memory safe, something mitigates that"},
+	{ID: "QA.05", Group: "Quality", Strength: StrengthMustIf, Title: "where the language leaves memory errors possible, something mitigates them"},
 	{ID: "QA.06", Group: "Quality", Strength: StrengthShould, Title: "more than one contributor is active"},
 	{ID: "QA.07", Group: "Quality", Strength: StrengthShouldIf, Title: "where there are several contributors, somebody other than the author reviews each change"},
 	{ID: "BR.01", Group: "Build and release", Strength: StrengthMust, Title: "building from source is documented"},
