@@ -82,7 +82,7 @@ func (g *Generator) act() *entry.Entry {
 	}{
 		{70, g.revoke}, {40, g.hold}, {30, g.reinstate}, {60, g.supersede},
 		{8, g.enrol}, {6, g.amend}, {1, g.end},
-		{6, g.addKey}, {3, g.retireKey}, {2, g.compromiseKey}, {2, g.amendCharter},
+		{14, g.addKey}, {3, g.retireKey}, {2, g.compromiseKey}, {2, g.amendCharter},
 	} {
 		if g.rng.IntN(1000) < row.weight {
 			if e := row.make(); e != nil {
@@ -173,7 +173,7 @@ func (g *Generator) amend() *entry.Entry {
 
 func (g *Generator) end() *entry.Entry {
 	p := g.liveMember()
-	if p == nil || len(g.parties) < 5 {
+	if p == nil || len(g.parties) < 5 || p.place == 0 {
 		return nil
 	}
 	p.ended, p.last = true, g.index
@@ -185,7 +185,10 @@ func (g *Generator) end() *entry.Entry {
 
 func (g *Generator) addKey() *entry.Entry {
 	p := g.liveMember()
-	if p == nil || p.ever == 32 {
+	if g.chance(0.8) {
+		p = g.parties[0] // reaches the limit of 32 before long
+	}
+	if p == nil || p.ended || p.ever == 32 {
 		return nil
 	}
 	k := NewKey(g.fresh("key"), g.chance(0.3))

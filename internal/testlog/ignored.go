@@ -23,6 +23,9 @@ func (g *Generator) ignored() (Item, bool) {
 	all := faults()
 	for range tries {
 		f := all[g.rng.IntN(len(all))]
+		if g.closed && g.chance(0.5) {
+			f = closedFault()
+		}
 		if e := f.make(g); e != nil {
 			return Item{Leaf: e.Leaf, Entry: e, Want: f.code}, true
 		}
@@ -226,12 +229,13 @@ func keyFaults() []fault {
 			}
 			return AddKey(g.origin, p.ID, g.keys[g.rng.IntN(len(g.keys))].Key, p.Recovery)
 		}),
-		ofMember(reason.KeyLimit, func(g *Generator, p *member) *entry.Entry {
+		{reason.KeyLimit, func(g *Generator) *entry.Entry {
+			p := g.parties[0]
 			if p.ever < 32 {
 				return nil
 			}
 			return AddKey(g.origin, p.ID, NewKey(g.fresh("key"), false), p.Recovery)
-		}),
+		}},
 		ofMember(reason.Possession, func(g *Generator, p *member) *entry.Entry {
 			k := NewKey(g.fresh("key"), false)
 			proof := k.proof(entry.AddText(g.origin, g.unknown(), k.id))

@@ -45,7 +45,7 @@ func TestMix(t *testing.T) {
 	g.Ignored = 0.3
 	kinds, codes := map[string]int{}, map[reason.Code]int{}
 	size, claims := 0, 0
-	for i, item := range items(g, 4000) {
+	for i, item := range items(g, 8000) {
 		codes[item.Want]++
 		if item.Entry == nil {
 			if _, err := entry.Parse(item.Leaf); reason.CodeOf(err) != item.Want || err == nil {
@@ -69,7 +69,7 @@ func TestMix(t *testing.T) {
 		"private", "scopes", "supersedes", "revocation revoke", "revocation hold", "revocation reinstate",
 	} {
 		if kinds[k] == 0 {
-			t.Errorf("no %s in 4,000 entries: %v", k, kinds)
+			t.Errorf("no %s in 8,000 entries: %v", k, kinds)
 		}
 	}
 	if mean := size / claims; mean < 1300 || mean > 2300 {
@@ -79,7 +79,7 @@ func TestMix(t *testing.T) {
 		reason.NoChange, reason.SignatureInvalid, reason.KeyUnknown, reason.WrongLog, reason.AfterStale,
 		reason.RoleNotAllowed, reason.CharterKeys, reason.MapFunction, reason.Possession, reason.KeyNotActive,
 		reason.KeySpent, reason.TargetUnknown, reason.PartyEnded, reason.Cutoff, reason.TargetState,
-		reason.Programme, reason.Supersedes, reason.NotYours, reason.HoldMismatch,
+		reason.Programme, reason.Supersedes, reason.IssuanceClosed, reason.KeyLimit, reason.NotYours, reason.HoldMismatch,
 		reason.EnvelopeMalformed, reason.JSONNull, reason.JSONDuplicate,
 	}
 	for _, c := range want {

@@ -25,13 +25,7 @@ func attestationFaults() []fault {
 			}
 			return nil
 		}},
-		{reason.IssuanceClosed, func(g *Generator) *entry.Entry {
-			k := g.signer()
-			if k == nil || !g.closed {
-				return nil
-			}
-			return attestsWith(g, k)
-		}},
+		closedFault(),
 		ofKey(reason.Programme, "active", func(g *Generator, k *memberKey) *entry.Entry {
 			if g.closed {
 				return nil
@@ -56,6 +50,16 @@ func attestationFaults() []fault {
 			return k, old.ID, Component(old.Subjects[0].Purl.Package() + "@7")
 		}),
 	}
+}
+
+// closedFault is an attestation that comes after the log was closed.
+func closedFault() fault {
+	return ofKey(reason.IssuanceClosed, "active", func(g *Generator, k *memberKey) *entry.Entry {
+		if !g.closed {
+			return nil
+		}
+		return attestsWith(g, k)
+	})
 }
 
 func attestsWith(g *Generator, k *memberKey) *entry.Entry {

@@ -1,0 +1,279 @@
+package oracle
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/personality/entry"
+)
+
+// monkey signs anything with any key: most of it has several faults at once,
+// some has effect that no model foresaw. It knows ids, not rules.
+type monkey struct {
+	*rand.Rand
+	*both
+	keys         []*testlog.Key
+	parties      []entry.Hash
+	attestations []entry.Hash
+	holds        []entry.Hash
+	n            int
+}
+
+// TestMonkey compares the implementations where nobody knows what is right.
+func TestMonkey(t *testing.T) {
+	for seed := range uint64(2) {
+		m := &monkey{Rand: rand.New(rand.NewPCG(seed, 1)), both: newBoth(t)}
+		// Which of several faults is named is not consensus.
+		m.codes = false
+		for i := range 3 {
+			m.keys = append(m.keys, testlog.NewKey(fmt.Sprint("monkey ", i), i == 1))
+		}
+		m.add(testlog.Charter(origin, nil, "open", m.keys[:1], m.keys[1], m.keys[2]).Leaf)
+		effective := map[string]int{}
+		for i := range 2500 {
+			e := m.make()
+			if out := m.add(e.Leaf); !out.Ignored {
+				effective[kindOf(e)]++
+			}
+			if i%211 == 0 {
+				m.seal()
+			}
+		}
+		m.compareAll()
+		for _, k := range []string{"charter", "enrol", "amend", "end", "add", "retire", "compromise", "attestation", "revoke", "hold", "reinstate"} {
+			if effective[k] == 0 {
+				t.Errorf("seed %d: no %s had effect: %v", seed, k, effective)
+			}
+		}
+	}
+}
+
+func kindOf(e *entry.Entry) string {
+	switch {
+	case e.Party != nil:
+		return e.Party.Action
+	case e.Key != nil:
+		return e.Key.Action
+	case e.Revocation != nil:
+		return e.Revocation.Action
+	}
+	return string(e.Kind)
+}
+
+// some returns one of list, late ones more often than early ones.
+func some[T any](m *monkey, list []T) T {
+	i := m.IntN(len(list))
+	return list[max(i, m.IntN(len(list)))]
+}
+
+func (m *monkey) key() *testlog.Key {
+	if m.IntN(20) == 0 {
+		return m.fresh()
+	}
+	return some(m, m.keys)
+}
+
+// fresh returns a key that nobody has seen, and keeps it.
+func (m *monkey) fresh() *testlog.Key {
+	m.n++
+	k := testlog.NewKey(fmt.Sprint("fresh ", m.n), m.IntN(4) == 0)
+	m.keys = append(m.keys, k)
+	return k
+}
+
+// id returns one of list, or of anything else.
+func (m *monkey) id(list []entry.Hash) entry.Hash {
+	if len(list) == 0 || m.IntN(30) == 0 {
+		return m.key().ID()
+	}
+	return some(m, list)
+}
+
+// log returns the origin, or seldom another.
+func (m *monkey) log() string {
+	if m.IntN(40) == 0 {
+		return "other.example/log"
+	}
+	return origin
+}
+
+// maybe returns an index near those that matter.
+func (m *monkey) maybe() uint64 { return uint64(m.IntN(int(m.oracle.Size()) + 2)) }
+
+// last returns the last of the record of an id, or something else.
+func (m *monkey) last(id entry.Hash) uint64 {
+	if m.IntN(6) == 0 {
+		return m.maybe()
+	}
+	if a := m.oracle.attestations[id]; a != nil {
+		return a.last
+	}
+	if p := m.oracle.parties[id]; p != nil {
+		return p.last
+	}
+	return m.oracle.charter.last
+}
+
+// signerOf returns a key that may speak for the party, mostly.
+func (m *monkey) signerOf(id entry.Hash, role string) *testlog.Key {
+	for range 1000 {
+		k := some(m, m.keys)
+		r := m.oracle.keys[k.ID()]
+		if r != nil && r.role == role && (r.party == nil || *r.party == id) && (r.state == active || m.IntN(50) == 0) {
+			return k
+		}
+	}
+	return m.key()
+}
+
+// by returns a signer: usually one in the role, sometimes anybody.
+func (m *monkey) by(id entry.Hash, role string) *testlog.Key {
+	if m.IntN(5) == 0 {
+		return m.key()
+	}
+	return m.signerOf(id, role)
+}
+
+// issuer returns the party that issued an attestation.
+func (m *monkey) issuer(id entry.Hash) entry.Hash {
+	if a := m.oracle.attestations[id]; a != nil {
+		return *m.oracle.keys[a.key].party
+	}
+	return m.id(m.parties)
+}
+
+func (m *monkey) make() *entry.Entry {
+	if len(m.parties) < 3 {
+		return m.party()
+	}
+	switch n := m.IntN(100); {
+	case n < 2:
+		return m.charter()
+	case n < 8:
+		return m.party()
+	case n < 18:
+		return m.keyEvent()
+	case n < 60:
+		return m.attest()
+	}
+	return m.withdrawal()
+}
+
+func (m *monkey) charter() *entry.Entry {
+	roots := []*testlog.Key{m.signerOf(entry.Hash{}, root), m.fresh()}
+	registrars := []*testlog.Key{m.signerOf(entry.Hash{}, registrar)}
+	if m.IntN(3) == 0 {
+		registrars[0] = m.key()
+	}
+	if m.IntN(3) == 0 {
+		roots[1] = m.key()
+	}
+	if roots[0] == roots[1] || roots[0] == registrars[0] || roots[1] == registrars[0] {
+		return m.charter()
+	}
+	after := m.last(entry.Hash{})
+	return testlog.Charter(m.log(), &after, []string{"closed", "open", "open", "open", "open"}[m.IntN(5)], registrars, roots[0], roots[1])
+}
+
+func (m *monkey) party() *entry.Entry {
+	id := m.id(m.parties)
+	switch n := m.IntN(20); {
+	case n < 8 || len(m.parties) < 3:
+		m.n++
+		p := testlog.NewParty(fmt.Sprint("party ", m.n), 1+m.IntN(3))
+		if m.IntN(6) == 0 && len(m.keys) > 3 {
+			p.Recovery = m.key()
+		}
+		e := p.Enrol(m.log(), m.by(id, registrar))
+		m.keys = append(append(m.keys, p.Keys...), p.Recovery)
+		m.parties = append(m.parties, e.ID)
+		return e
+	case n < 12:
+		return testlog.AmendRoles(m.log(), id, m.last(id), m.by(id, registrar), "steward", "user")
+	case n < 15:
+		return testlog.AmendWebsite(m.log(), id, m.last(id), "https://new.example/", nil, m.by(id, recovery))
+	case n < 19:
+		return testlog.AmendWebsite(m.log(), id, m.last(id), "", m.key(), m.by(id, recovery))
+	}
+	return testlog.EndParty(m.log(), id, m.by(id, []string{registrar, recovery}[m.IntN(2)]))
+}
+
+func (m *monkey) keyEvent() *entry.Entry {
+	id := m.id(m.parties)
+	target := m.by(id, ordinary)
+	by := m.by(id, recovery)
+	if m.IntN(3) == 0 {
+		by = target
+	}
+	cutoff := m.maybe()
+	switch m.IntN(6) {
+	case 0:
+		return testlog.RetireKey(m.log(), target.ID(), by)
+	case 1:
+		return testlog.CompromiseKey(m.log(), target.ID(), nil, by)
+	case 2:
+		return testlog.CompromiseKey(m.log(), target.ID(), &cutoff, by)
+	case 3:
+		return testlog.AddKey(m.log(), id, m.key(), by)
+	}
+	return testlog.AddKey(m.log(), id, m.fresh(), by)
+}
+
+func (m *monkey) attest() *entry.Entry {
+	id := m.id(m.parties)
+	a := testlog.Claims(m.log(), 1_795_000_000+m.maybe(), 5)
+	var subjects []entry.Subject
+	switch m.IntN(3) {
+	case 0:
+		s := entry.Scope{Purl: testlog.Package(m.IntN(6))}
+		a.Scopes = []entry.Scope{s}
+		subjects = append(subjects, s.Subject())
+	case 1:
+		// Two subjects of one component, and one more of its package.
+		purl := testlog.Package(m.IntN(6))
+		subjects = append(subjects, testlog.Component(purl+"@1"), testlog.Component(purl+"@1?a=b"), testlog.Component(purl+"@2"))
+	default:
+		subjects = append(subjects, testlog.Component(fmt.Sprintf("%s@%d", testlog.Package(m.IntN(6)), m.IntN(4))))
+	}
+	if m.IntN(3) == 0 {
+		old := m.id(m.attestations)
+		a.Supersedes = &old
+		id = m.issuer(old)
+	}
+	if m.IntN(30) == 0 {
+		a.Programme = &id
+	}
+	e := testlog.Attest(m.by(id, ordinary), a, subjects...)
+	m.attestations = append(m.attestations, e.ID)
+	return e
+}
+
+func (m *monkey) withdrawal() *entry.Entry {
+	id := m.id(m.attestations)
+	party := m.issuer(id)
+	list := []entry.Hash{id}
+	targets := []testlog.Target{{ID: id, Last: m.last(id)}}
+	for m.IntN(3) == 0 {
+		if more := m.id(m.attestations); !slices.Contains(list, more) {
+			list = append(list, more)
+			targets = append(targets, testlog.Target{ID: more, Last: m.last(more)})
+		}
+	}
+	by := m.by(party, ordinary)
+	switch n := m.IntN(10); {
+	case n < 2:
+		return testlog.Revoke(m.log(), uint8(m.IntN(256)), by, list...)
+	case n < 6:
+		e := testlog.Hold(m.log(), 1_796_000_000, by, targets...)
+		m.holds = append(m.holds, e.ID)
+		return e
+	}
+	hold := m.id(m.holds)
+	if a := m.oracle.attestations[id]; a != nil && a.hold != nil && m.IntN(4) > 0 {
+		hold = *a.hold
+	}
+	return testlog.Reinstate(m.log(), hold, by, list...)
+}
