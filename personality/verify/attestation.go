@@ -110,16 +110,31 @@ func (v *verifier) party(k *signer, r *Result) error {
 
 // judge sets the verdict: the first that applies decides, all are listed.
 func (v *verifier) judge(r *Result) {
-	k := v.keys[r.Entry.KeyID].record
-	a := r.Record
-	now := v.o.Now.Unix()
-	add := func(verdict Verdict, index uint64, format string, args ...any) {
-		c := Cause{Verdict: verdict, Detail: fmt.Sprintf(format, args...), EventIndex: index}
-		if e := v.cause(index, r); e != nil {
-			c.Event = e.Entry
+	r.Causes = Judge(r.Entry.Attestation, *r.Record, v.keys[r.Entry.KeyID].record, v.o.Now)
+	for i := range r.Causes {
+		if e := v.cause(r.Causes[i].EventIndex, r); e != nil {
+			r.Causes[i].Event = e.Entry
 		}
-		r.Causes = append(r.Causes, c)
 	}
+	// SPEC: bad news needs no freshness; good news does.
+	if age := v.o.Now.Sub(v.report.AsOf); age > v.o.MaxAge {
+		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", v.report.AsOf.Format(time.RFC3339), v.o.MaxAge)})
+	}
+	r.Verdict = Active
+	if len(r.Causes) > 0 {
+		r.Verdict = r.Causes[0].Verdict
+	}
+}
+
+// Judge returns what speaks against an attestation with record a, signed by a
+// key with record k, at the time now, the worst first; nothing if it stands.
+// It does not judge freshness, and proves nothing.
+func Judge(p *entry.Attestation, a mapfn.AttestationRecord, k mapfn.KeyRecord, now time.Time) []Cause {
+	var causes []Cause
+	add := func(verdict Verdict, index uint64, format string, args ...any) {
+		causes = append(causes, Cause{Verdict: verdict, Detail: fmt.Sprintf(format, args...), EventIndex: index})
+	}
+	date := func(t uint64) string { return time.Unix(int64(t), 0).UTC().Format(time.DateOnly) }
 	if a.State == mapfn.StateRevoked {
 		add(Revoked, a.Last, "revoked at index %d", a.Last)
 	}
@@ -129,32 +144,17 @@ func (v *verifier) judge(r *Result) {
 	if a.State == mapfn.StateSuperseded {
 		add(Superseded, a.Last, "superseded by att:%x at index %d", *a.Successor, a.Last)
 	}
-	if a.State == mapfn.StateHeld {
-		until := time.Unix(int64(*a.Until), 0).UTC()
-		if until.Unix() <= now {
-			add(Lapsed, a.Last, "suspended at index %d until %s, which has come without a decision", a.Last, until.Format(time.DateOnly))
-		} else {
-			add(Suspended, a.Last, "suspended at index %d until %s", a.Last, until.Format(time.DateOnly))
-		}
+	unix := uint64(max(now.Unix(), 0))
+	switch {
+	case a.State == mapfn.StateHeld && *a.Until <= unix:
+		add(Lapsed, a.Last, "suspended at index %d until %s, which came without a decision", a.Last, date(*a.Until))
+	case a.State == mapfn.StateHeld:
+		add(Suspended, a.Last, "suspended at index %d until %s", a.Last, date(*a.Until))
 	}
-	v.judgeTime(r, now)
-	r.Verdict = Active
-	if len(r.Causes) > 0 {
-		r.Verdict = r.Causes[0].Verdict
+	if unix < p.ValidFrom || unix >= p.ValidUntil {
+		add(Expired, 0, "valid from %s until before %s", date(p.ValidFrom), date(p.ValidUntil))
 	}
-}
-
-// judgeTime adds what the clock says.
-func (v *verifier) judgeTime(r *Result, now int64) {
-	p := r.Entry.Attestation
-	if now < int64(p.ValidFrom) || now >= int64(p.ValidUntil) {
-		r.Causes = append(r.Causes, Cause{Verdict: Expired, Detail: fmt.Sprintf("valid from %s until before %s",
-			time.Unix(int64(p.ValidFrom), 0).UTC().Format(time.DateOnly), time.Unix(int64(p.ValidUntil), 0).UTC().Format(time.DateOnly))})
-	}
-	// SPEC: bad news needs no freshness; good news does.
-	if age := v.o.Now.Sub(v.report.AsOf); age > v.o.MaxAge {
-		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", v.report.AsOf.Format(time.RFC3339), v.o.MaxAge)})
-	}
+	return causes
 }
 
 // cause returns the entry at index that the bundle carries, if it is about r:

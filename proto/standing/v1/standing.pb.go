@@ -673,8 +673,9 @@ type SubjectStatus struct {
 	// The subject as asked.
 	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Attestations about the subject, newest first, at most max_batch. A purl with
-	// a version also finds those that cover it by a range or a whole project.
-	// Empty means that the log holds none.
+	// a version finds those that name this version, a purl without one all of the
+	// package, those included that cover a range or a whole project. Empty means
+	// that the log holds none.
 	Attestations []*Attestation `protobuf:"bytes,2,rep,name=attestations,proto3" json:"attestations,omitempty"`
 	// Number of attestations found, those beyond max_batch included.
 	Total uint64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
@@ -777,13 +778,13 @@ type Attestation struct {
 	KeyId string `protobuf:"bytes,11,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	// Printed id of the attestation that replaced it; empty if none did.
 	Successor string `protobuf:"bytes,12,opt,name=successor,proto3" json:"successor,omitempty"`
-	// Last second of a hold in Unix seconds; 0 unless state is "held".
+	// End of a hold in Unix seconds; 0 unless state is "held".
 	HeldUntil uint64 `protobuf:"varint,13,opt,name=held_until,json=heldUntil,proto3" json:"held_until,omitempty"`
 	// Claim ids withdrawn from it, sorted.
 	WithdrawnClaims []string `protobuf:"bytes,14,rep,name=withdrawn_claims,json=withdrawnClaims,proto3" json:"withdrawn_claims,omitempty"`
-	// First second of validity in Unix seconds; 0 if it states none.
+	// First second of validity in Unix seconds.
 	ValidFrom uint64 `protobuf:"varint,15,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"`
-	// Last second of validity in Unix seconds; 0 if it states none.
+	// First second after its validity in Unix seconds.
 	ValidUntil    uint64 `protobuf:"varint,16,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,310 @@
+// Package api is the log's interface, once: the gRPC service, and the same over
+// REST/JSON. It turns requests into calls of admission, sequencer and prover,
+// and their errors into the answers of package reason's table.
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/prover"
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/catalogue"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/trust"
+	"github.com/standing-log/standing/personality/verify"
+	standingv1 "github.com/standing-log/standing/proto/standing/v1"
+)
+
+// Limits of one call.
+const (
+	MaxBatch        = 256
+	MaxMessageBytes = 4 << 20
+)
+
+// Service implements standingv1.LogServer.
+type Service struct {
+	standingv1.UnimplementedLogServer
+
+	Origin    string
+	Vkeys     []string
+	Backend   backend.Backend
+	Admission *admission.Admission
+	Sequencer *sequencer.Sequencer
+	Prover    *prover.Prover
+	Policy    *trust.Policy
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Submit offers one entry.
+func (s *Service) Submit(ctx context.Context, r *standingv1.SubmitRequest) (*standingv1.SubmitResponse, error) {
+	e, err := s.Admission.Admit(r.GetEnvelope())
+	if err != nil {
+		return nil, s.status(err)
+	}
+	res, err := s.Sequencer.Submit(ctx, e)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	out := result(e, res)
+	if r.GetWait() {
+		if err := s.Sequencer.WaitPublished(ctx, res.Sealed); err != nil {
+			return nil, s.status(err)
+		}
+		if e.Kind == entry.KindAttestation {
+			if out.Bundle, err = s.bundle(ctx, []prover.Hash{e.ID}); err != nil {
+				return nil, s.status(err)
+			}
+		}
+	}
+	return &standingv1.SubmitResponse{Result: out}, nil
+}
+
+func result(e *admission.Entry, r sequencer.Result) *standingv1.SubmitResult {
+	return &standingv1.SubmitResult{Id: e.IDString(), Index: r.Index, SealedSize: r.Sealed, Duplicate: r.Duplicate}
+}
+
+// SubmitBatch offers many entries; each is answered by itself.
+func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequest) (*standingv1.SubmitBatchResponse, error) {
+	n := len(r.GetEnvelopes())
+	if n < 1 || n > MaxBatch {
+		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "%d envelopes, not 1 to %d", n, MaxBatch))
+	}
+	out := make([]*standingv1.SubmitResult, n)
+	var admitted []*admission.Entry
+	var at []int
+	for i, env := range r.GetEnvelopes() {
+		e, err := s.Admission.Admit(env)
+		if err != nil {
+			out[i] = &standingv1.SubmitResult{Refusal: s.refusal(err)}
+			continue
+		}
+		admitted, at = append(admitted, e), append(at, i)
+	}
+	results, errs := s.Sequencer.SubmitAll(ctx, admitted)
+	var sealed uint64
+	for j, i := range at {
+		if errs[j] != nil {
+			out[i] = &standingv1.SubmitResult{Refusal: s.refusal(errs[j])}
+			continue
+		}
+		out[i] = result(admitted[j], results[j])
+		sealed = max(sealed, results[j].Sealed)
+	}
+	if r.GetWait() {
+		if err := s.Sequencer.WaitPublished(ctx, sealed); err != nil {
+			return nil, s.status(err)
+		}
+	}
+	return &standingv1.SubmitBatchResponse{Results: out}, nil
+}
+
+// GetBundle proves how attestations stand.
+func (s *Service) GetBundle(ctx context.Context, r *standingv1.GetBundleRequest) (*standingv1.GetBundleResponse, error) {
+	if n := len(r.GetIds()); n < 1 || n > MaxBatch {
+		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "%d ids, not 1 to %d", n, MaxBatch))
+	}
+	ids := make([]prover.Hash, len(r.GetIds()))
+	for i, printed := range r.GetIds() {
+		h, ok := strings.CutPrefix(printed, "att:")
+		id, err := prover.ParseHash(h)
+		if !ok || err != nil {
+			return nil, s.status(reason.Errorf(reason.SubjectUnknown, "%.80q is not an attestation id", printed))
+		}
+		ids[i] = id
+	}
+	b, err := s.bundle(ctx, ids)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	return &standingv1.GetBundleResponse{Bundle: b}, nil
+}
+
+func (s *Service) bundle(ctx context.Context, ids []prover.Hash) ([]byte, error) {
+	state, err := s.Prover.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer state.Close()
+	return state.Bundle(ids)
+}
+
+// CheckStatus says what the log holds about subjects.
+func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequest) (*standingv1.CheckStatusResponse, error) {
+	if n := len(r.GetSubjects()); n < 1 || n > MaxBatch {
+		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "%d subjects, not 1 to %d", n, MaxBatch))
+	}
+	state, err := s.Prover.Open(ctx)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	defer state.Close()
+	asOf, err := s.asOf(state)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	out := &standingv1.CheckStatusResponse{AsOf: &standingv1.AsOf{Size: state.Size, Time: uint64(asOf.Unix())}}
+	for _, subject := range r.GetSubjects() {
+		out.Results = append(out.Results, s.subject(state, subject, asOf))
+	}
+	return out, nil
+}
+
+// asOf returns quorum time, or the seal's clock where no quorum is asked for.
+func (s *Service) asOf(state *prover.State) (time.Time, error) {
+	cp, err := s.Policy.Open(state.Checkpoint, s.Now())
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !cp.Witnessed {
+		return time.Unix(int64(state.Seal.SealedAt), 0), nil
+	}
+	return cp.Time, nil
+}
+
+func (s *Service) subject(state *prover.State, subject string, asOf time.Time) *standingv1.SubjectStatus {
+	out := &standingv1.SubjectStatus{Subject: subject}
+	found, total, err := state.Status(subject)
+	if err != nil {
+		out.Refusal = s.refusal(err)
+		return out
+	}
+	out.Total = total
+	for _, f := range slices.Backward(found) {
+		out.Attestations = append(out.Attestations, s.attestation(f, asOf))
+	}
+	return out
+}
+
+func (s *Service) attestation(f prover.Found, asOf time.Time) *standingv1.Attestation {
+	p := f.Entry.Attestation
+	a := &standingv1.Attestation{
+		Id: f.Entry.IDString(), State: f.Record.State, Verdict: s.verdict(f, asOf).String(),
+		IssuedIndex: f.Record.Issued, LastIndex: f.Record.Last,
+		IssuerId: "party:" + hex.EncodeToString(f.ID[:]), IssuerName: f.Enrol.Name, IssuerEnded: f.Party.State == mapfn.StateEnded,
+		KeyId: hex.EncodeToString(f.Record.Key[:]), ValidFrom: p.ValidFrom, ValidUntil: p.ValidUntil,
+	}
+	if r := f.Record.Reason; r != nil {
+		code := uint32(*r)
+		a.Reason = &code
+		if known, ok := catalogue.ReasonByNumber(*r); ok {
+			a.ReasonName = known.Code
+		}
+	}
+	if id := f.Record.Successor; id != nil {
+		a.Successor = "att:" + hex.EncodeToString(id[:])
+	}
+	if f.Record.Until != nil {
+		a.HeldUntil = *f.Record.Until
+	}
+	return a
+}
+
+// verdict is what a verifier with default rules says.
+func (s *Service) verdict(f prover.Found, asOf time.Time) verify.Verdict {
+	if causes := verify.Judge(f.Entry.Attestation, f.Record, f.Key, s.Now()); len(causes) > 0 {
+		return causes[0].Verdict
+	}
+	if s.Now().Sub(asOf) > verify.DefaultMaxAge {
+		return verify.Stale
+	}
+	return verify.Active
+}
+
+// ListEntries returns published entries in log order.
+func (s *Service) ListEntries(ctx context.Context, r *standingv1.ListEntriesRequest) (*standingv1.ListEntriesResponse, error) {
+	limit := uint64(r.GetLimit())
+	if limit == 0 {
+		limit = MaxBatch
+	}
+	size := s.Sequencer.PublishedSize()
+	out := &standingv1.ListEntriesResponse{Next: r.GetStart(), Size: size}
+	if limit > MaxBatch {
+		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "limit %d, at most %d", limit, MaxBatch))
+	}
+	if r.GetStart() >= size {
+		return out, nil
+	}
+	leaves, err := s.Backend.Leaves(ctx, r.GetStart(), min(limit, size-r.GetStart()))
+	if err != nil {
+		return nil, s.status(err)
+	}
+	total := 0
+	for i, leaf := range leaves {
+		// base64 in JSON is a third longer.
+		if total += len(leaf) + 256; i > 0 && total > MaxMessageBytes/2 {
+			break
+		}
+		out.Entries = append(out.Entries, listed(r.GetStart()+uint64(i), leaf))
+		out.Next++
+	}
+	return out, nil
+}
+
+// listed describes a leaf. This log appends nothing that the map ignores, so
+// what parses has effect.
+func listed(index uint64, leaf []byte) *standingv1.Entry {
+	out := &standingv1.Entry{Index: index, Leaf: leaf, Kind: "ignored"}
+	if seal.Is(leaf) {
+		out.Kind = "seal"
+	} else if e, err := entry.Parse(leaf); err == nil {
+		out.Kind, out.Id = string(e.Kind), e.IDString()
+	}
+	return out
+}
+
+// GetLogInfo describes the log.
+func (s *Service) GetLogInfo(ctx context.Context, _ *standingv1.GetLogInfoRequest) (*standingv1.GetLogInfoResponse, error) {
+	root, err := s.Backend.Root(ctx)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	signed := s.Sequencer.SignedSize()
+	out := &standingv1.GetLogInfoResponse{
+		Origin: s.Origin, Vkeys: s.Vkeys, Size: root.Size, SealedSize: signed, PublishedSize: s.Sequencer.PublishedSize(),
+		MapFunction: mapfn.Version,
+		Limits: &standingv1.Limits{
+			MaxEntryBytes: entry.MaxSize, MaxSubjects: entry.MaxSubjects, MaxBatch: MaxBatch, MaxMessageBytes: MaxMessageBytes,
+		},
+		Kinds: []string{"charter", "party", "key", "revocation", "attestation/claims", "attestation/statement", "attestation/private"},
+	}
+	for _, e := range reason.Table() {
+		out.ReasonCodes = append(out.ReasonCodes, &standingv1.ReasonCode{
+			Code: string(e.Code), GrpcStatus: e.GRPC, HttpStatus: uint32(e.HTTP), Meaning: e.Meaning, NextStep: e.NextStep,
+		})
+	}
+	return out, s.charter(ctx, out)
+}
+
+// charter adds what the charter says, once something is published.
+func (s *Service) charter(ctx context.Context, out *standingv1.GetLogInfoResponse) error {
+	if out.PublishedSize == 0 {
+		return nil
+	}
+	state, err := s.Prover.Open(ctx)
+	if err != nil {
+		return s.status(err)
+	}
+	defer state.Close()
+	b, err := state.Map.Record(mapfn.NSLog, nil)
+	if err != nil {
+		return s.status(err)
+	}
+	l, err := mapfn.ParseLog(b)
+	if err != nil {
+		return s.status(fmt.Errorf("the log's record: %w", err))
+	}
+	out.Admission, out.Issuance, out.Successor = l.Admission, l.Issuance, l.Successor
+	return nil
+}

@@ -1,0 +1,159 @@
+// Package tiles serves a log as C2SP tlog-tiles (https://c2sp.org/tlog-tiles):
+//
+//	checkpoint                     the newest published checkpoint
+//	tile/<L>/<N>[.p/<W>]           hashes
+//	tile/entries/<N>[.p/<W>]       entries, each after a uint16 length
+//
+// Invariants:
+//
+//   - A tile is made from what is signed, never beyond it, so it cannot change:
+//     it may be cached for ever. Partial tiles are made on demand.
+//   - No query string means anything.
+package tiles
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/standing-log/standing/internal/backend"
+)
+
+// Handler serves one log.
+type Handler struct {
+	Backend backend.Backend
+	// Checkpoint returns the newest published checkpoint, or nil.
+	Checkpoint func() ([]byte, error)
+	// Size returns the size of the newest signed tree.
+	Size func() uint64
+	Log  *slog.Logger
+}
+
+const (
+	forever = "public, max-age=31536000, immutable"
+	never   = "no-store"
+)
+
+// ServeHTTP answers GET and HEAD.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cache-Control", never)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if path == "checkpoint" {
+		h.checkpoint(w)
+		return
+	}
+	t, err := torchwood.ParseTilePath(path)
+	if err != nil || !h.complete(t) {
+		http.NotFound(w, r)
+		return
+	}
+	h.tile(w, r, t)
+}
+
+func (h *Handler) checkpoint(w http.ResponseWriter) {
+	cp, err := h.Checkpoint()
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	if cp == nil {
+		http.Error(w, "nothing is published yet", http.StatusNotFound)
+		return
+	}
+	// SPEC: Content-Type: text/plain; charset=utf-8. Headers SHOULD prevent
+	// caching beyond a few seconds.
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(cp)
+}
+
+// complete reports whether every hash or entry of t is in the signed tree.
+func (h *Handler) complete(t tlog.Tile) bool {
+	level := max(t.L, 0)
+	if t.H != 8 || level > 7 || t.N < 0 || t.N >= 1<<55 {
+		return false
+	}
+	// Number of complete nodes at the tile's level.
+	nodes := h.Size() >> (8 * level)
+	return uint64(t.N)*256+uint64(t.W) <= nodes
+}
+
+func (h *Handler) tile(w http.ResponseWriter, r *http.Request, t tlog.Tile) {
+	var data []byte
+	var err error
+	if t.L < 0 {
+		data, err = h.entries(r.Context(), uint64(t.N)*256, uint64(t.W))
+	} else {
+		data, err = h.hashes(r.Context(), uint(8*t.L), uint64(t.N)*256, uint64(t.W))
+	}
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	// SPEC: application/octet-stream; this endpoint is immutable, so its
+	// caching headers SHOULD be long-lived.
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", forever)
+	// SPEC: entry bundles SHOULD be compressed at the HTTP layer.
+	if t.L < 0 {
+		w.Header().Set("Vary", "Accept-Encoding")
+		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+			_, _ = z.Write(data)
+			_ = z.Close()
+			return
+		}
+	}
+	_, _ = w.Write(data)
+}
+
+func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]byte, error) {
+	hashes, err := h.Backend.Hashes(ctx, level, first, n)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, 0, 32*len(hashes))
+	for _, hash := range hashes {
+		data = append(data, hash[:]...)
+	}
+	return data, nil
+}
+
+// entries returns n entries from first on, each after its length.
+func (h *Handler) entries(ctx context.Context, first, n uint64) ([]byte, error) {
+	var data []byte
+	for n > 0 {
+		leaves, err := h.Backend.Leaves(ctx, first, n)
+		if err != nil {
+			return nil, err
+		}
+		for _, leaf := range leaves {
+			data = binary.BigEndian.AppendUint16(data, uint16(len(leaf)))
+			data = append(data, leaf...)
+		}
+		first, n = first+uint64(len(leaves)), n-uint64(len(leaves))
+	}
+	return data, nil
+}
+
+// fail answers an error of the store; the cause is the operator's to read.
+func (h *Handler) fail(w http.ResponseWriter, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	h.Log.Error("serving a tile", "err", err)
+	http.Error(w, "the log cannot read its store", http.StatusInternalServerError)
+}
