@@ -1,0 +1,86 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/cosign"
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// gatherer asks the cosigners for their lines.
+type gatherer struct {
+	policy  *trust.Policy
+	clients []*cosign.Client
+	store   backend.Backend
+	grace   time.Duration
+	log     *slog.Logger
+}
+
+// cosign is sequencer.Config's Cosign. One cosigner's word does not stop the
+// log; without a quorum of others it does: then the store may be a restored
+// backup, and signing would fork the log.
+func (g gatherer) cosign(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error) {
+	grace := g.grace
+	if grace == 0 {
+		grace = 100 * time.Millisecond
+	}
+	r, err := cosign.Gather(ctx, cosign.Request{
+		Policy: g.policy, Clients: g.clients, Checkpoint: checkpoint, Now: time.Now(), Grace: grace,
+		Consistency: func(ctx context.Context, from uint64) ([]cosign.Hash, error) {
+			return g.store.ConsistencyProof(ctx, from, size)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var ahead error
+	for _, f := range r.Failures {
+		if errors.Is(f.Err, context.Canceled) {
+			continue
+		}
+		g.log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
+		if _, is := errors.AsType[*cosign.AheadError](f.Err); is || errors.Is(f.Err, cosign.ErrConflict) {
+			ahead = fmt.Errorf("%w: %v: %v; recover from a mirror", sequencer.ErrRestored, f.Names, f.Err)
+		}
+	}
+	if r.Quorum != nil && ahead != nil {
+		return nil, ahead
+	}
+	return r.Checkpoint, r.Quorum
+}
+
+// inProcess is an http.RoundTripper that calls a handler of this process: the
+// local witness is asked as any other is, without an address.
+type inProcess struct{ handler http.Handler }
+
+// RoundTrip calls the handler and returns what it has written.
+func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := &recorder{header: http.Header{}, status: http.StatusOK}
+	t.handler.ServeHTTP(w, r)
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return &http.Response{
+		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+	}, nil
+}
+
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *recorder) Header() http.Header         { return w.header }
+func (w *recorder) WriteHeader(status int)      { w.status = status }
+func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }

@@ -1,0 +1,260 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/internal/api"
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/backend/embedded"
+	"github.com/standing-log/standing/internal/cosign"
+	"github.com/standing-log/standing/internal/prover"
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/internal/tiles"
+	"github.com/standing-log/standing/internal/witness"
+	"github.com/standing-log/standing/personality/trust"
+	standingv1 "github.com/standing-log/standing/proto/standing/v1"
+)
+
+// Node is an open node. Close it when Serve has returned.
+type Node struct {
+	cfg       *Config
+	log       *slog.Logger
+	store     backend.Backend
+	witness   *witness.Witness
+	state     *witness.DirStore
+	sequencer *sequencer.Sequencer
+	handler   http.Handler
+	grpc      *grpc.Server
+}
+
+// Open opens the node in dir and checks its store.
+func Open(ctx context.Context, dir string, log *slog.Logger) (*Node, error) {
+	cfg, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log}
+	if err := n.open(ctx, dir); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// Close releases the directory.
+func (n *Node) Close() error {
+	var errs []error
+	if n.state != nil {
+		errs = append(errs, n.state.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Node) open(ctx context.Context, dir string) error {
+	signers, vkeys, err := readSigners(dir)
+	if err != nil {
+		return err
+	}
+	policy, err := n.policy(dir, vkeys)
+	if err != nil {
+		return err
+	}
+	// The witness first: the log asks it before it signs anything new.
+	if err := n.openWitness(dir, vkeys); err != nil {
+		return err
+	}
+	clients, err := n.cosigners(policy)
+	if err != nil {
+		return err
+	}
+	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: n.log})
+	if err != nil {
+		return err
+	}
+	n.store = store
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g := gatherer{policy: policy, clients: clients, store: store, grace: n.cfg.Cosign.Grace, log: n.log}
+	n.sequencer, err = sequencer.Open(ctx, sequencer.Config{
+		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.cosign,
+		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
+		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
+		Log: n.log, Metrics: sequencer.NewMetrics(reg),
+	})
+	if err != nil {
+		return err
+	}
+	return n.routes(ctx, policy, vkeys, reg)
+}
+
+// policy reads trust.policy and adds the log's second key, which readers of the
+// file need not know.
+func (n *Node) policy(dir string, vkeys []string) (*trust.Policy, error) {
+	b, err := os.ReadFile(filepath.Join(dir, policyFile))
+	if err != nil {
+		return nil, err
+	}
+	text := string(b)
+	for _, vkey := range vkeys {
+		if !strings.Contains(text, "log "+vkey) {
+			text += "log " + vkey + "\n"
+		}
+	}
+	p, err := trust.Parse([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", policyFile, err)
+	}
+	if _, ok := p.Log(n.cfg.Origin); !ok {
+		return nil, fmt.Errorf("%s: does not list %s", policyFile, n.cfg.Origin)
+	}
+	return p, nil
+}
+
+func (n *Node) openWitness(dir string, vkeys []string) error {
+	skey, err := readSecret(dir, witnessFile)
+	if err != nil {
+		return err
+	}
+	signer, err := witness.NewSigner(skey)
+	if err != nil {
+		return fmt.Errorf("%s: %w", witnessFile, err)
+	}
+	if n.state, err = witness.OpenDir(filepath.Join(dir, witnessDir)); err != nil {
+		return err
+	}
+	logs := []witness.Log{{Origin: n.cfg.Origin, Vkeys: vkeys}}
+	for _, vkey := range n.cfg.Witness.Logs {
+		origin, _, _ := strings.Cut(vkey, "+")
+		logs = append(logs, witness.Log{Origin: origin, Vkeys: []string{vkey}})
+	}
+	n.witness, err = witness.New(witness.Config{Signers: []witness.Signer{signer}, Logs: logs, Store: n.state, Logger: n.log})
+	return err
+}
+
+// cosigners returns a client for each cosigner of the policy that can be
+// reached: by its URL, or because it is the local witness.
+func (n *Node) cosigners(policy *trust.Policy) ([]*cosign.Client, error) {
+	timeout := n.cfg.Cosign.Timeout
+	clients, err := cosign.NewClients(policy, nil, timeout)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", policyFile, err)
+	}
+	local := n.witness.Vkeys()[0]
+	for _, c := range policy.Cosigners() {
+		if c.Key.Vkey != local || c.URL != "" {
+			continue
+		}
+		client, err := cosign.NewClient(cosign.Config{
+			URL: "http://witness.invalid", Cosigners: []trust.Cosigner{c},
+			HTTP: &http.Client{Transport: inProcess{n.witness}}, Timeout: timeout,
+		})
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
+	}
+	return clients, nil
+}
+
+// routes puts everything behind one address.
+func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string, reg *prometheus.Registry) error {
+	service := &api.Service{
+		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
+		Admission: admission.New(sequencer.KeyStore{Backend: n.store}, time.Now),
+		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
+		Policy: policy, Now: time.Now, Log: n.log,
+	}
+	rest, err := api.NewHandler(ctx, service)
+	if err != nil {
+		return err
+	}
+	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes))
+	standingv1.RegisterLogServer(n.grpc, service)
+	mux := http.NewServeMux()
+	mux.Handle("/", &tiles.Handler{
+		Backend: n.store, Size: n.sequencer.SignedSize, Log: n.log,
+		Checkpoint: func() ([]byte, error) { return sequencer.Published(n.store) },
+	})
+	mux.Handle("/v1/", rest)
+	mux.Handle("/witness/", http.StripPrefix("/witness", n.witness))
+	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/healthz", n.health)
+	n.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+			n.grpc.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	return nil
+}
+
+// health answers 200 while the log writes and publishes.
+func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if err := n.sequencer.Err(); err != nil {
+		http.Error(w, "read-only: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if n.sequencer.PublishedSize() == 0 {
+		http.Error(w, "no quorum of cosigners yet", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = fmt.Fprintln(w, "ok")
+}
+
+// Serve serves the node on l until ctx ends: HTTP/1 and unencrypted HTTP/2 on
+// one address. TLS belongs to a proxy in front.
+func (n *Node) Serve(ctx context.Context, l net.Listener) error {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	srv := &http.Server{
+		Handler: n.handler, Protocols: protocols, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 16 << 10,
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.sequencer.Run(gctx) })
+	g.Go(func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-gctx.Done()
+		// Whoever waits for a turn is told that the node stops; then the
+		// connections end.
+		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := srv.Shutdown(sctx); err != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// WaitPublished waits until a checkpoint of at least size is published.
+func (n *Node) WaitPublished(ctx context.Context, size uint64) error {
+	return n.sequencer.WaitPublished(ctx, size)
+}
