@@ -87,7 +87,7 @@ func near(r *rand.Rand, k Hash) Hash {
 // Clustered keys, many batches: root and proofs equal the definition's, at
 // every version.
 func TestTrieAgainstDefinition(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(12) {
 		r, tr := rand.New(rand.NewPCG(seed, 1)), newTrie(t)
 		all, metas := []Hash{{}}, []meta{}
 		for range 8 {
@@ -182,9 +182,6 @@ func TestTilesPerBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (updater{&Snapshot{view: counted, meta: tr.latest}, version}).slots(path{}, new(tile), nil, &serial); err != nil {
-			t.Fatal(err)
-		}
 		next := *root
 		if _, err := (updater{&Snapshot{view: counted, meta: tr.latest}, version}).slots(path{}, &next, slices.Clone(leaves), &serial); err != nil {
 			t.Fatal(err)
@@ -210,7 +207,7 @@ func TestTilesPerBatch(t *testing.T) {
 				t.Fatalf("write %d differs in parallel", i)
 			}
 		}
-		if got, _, _ := bytes.Cut(out.writes[len(out.writes)-1].Value, next.marshal()); len(got) != 0 {
+		if !bytes.Equal(out.writes[len(out.writes)-1].Value, next.marshal()) {
 			t.Error("another root tile in parallel")
 		}
 		tr.put(batch)
