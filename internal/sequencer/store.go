@@ -9,7 +9,6 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
-	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -120,23 +119,6 @@ func (l *leafReader) Leaf(index uint64, hash mapfn.Hash) ([]byte, error) {
 		return nil, fmt.Errorf("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
 	}
 	return leaf, nil
-}
-
-// newKeys returns the public keys that an entry brings into the log.
-func newKeys(e *entry.Entry) []entry.PublicKey {
-	var keys []entry.PublicKey
-	switch {
-	case e.Kind == entry.KindCharter:
-		keys = append(append(keys, e.Charter.Registrars...), e.Charter.Roots...)
-	case e.Kind == entry.KindKey && e.Key.Add != nil:
-		keys = append(keys, e.Key.Add.Key)
-	case e.Kind == entry.KindParty && e.Party.Recovery != nil:
-		keys = append(keys, e.Party.Recovery.Key)
-		for _, k := range e.Party.Keys {
-			keys = append(keys, k.Key)
-		}
-	}
-	return keys
 }
 
 // sizeOf returns the size of a stored checkpoint, which is our own; 0 for nil.

@@ -220,7 +220,7 @@ func indexWrites(items []*item, size uint64) []backend.Write {
 	var side []backend.Write
 	for _, i := range items {
 		side = append(side, backend.Write{Key: idKey(i.ID), Value: place{i.res.Index, size}.marshal()})
-		for _, k := range newKeys(i.Entry.Entry) {
+		for _, k := range i.NewKeys() {
 			side = append(side, backend.Write{Key: spkiKey(k.ID()), Value: k.SPKI()})
 		}
 	}

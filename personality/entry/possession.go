@@ -59,3 +59,21 @@ func (k KeyProof) check(text []byte) error {
 	}
 	return nil
 }
+
+// NewKeys returns the public keys that the entry brings into the log, if it has
+// effect.
+func (e *Entry) NewKeys() []PublicKey {
+	var keys []PublicKey
+	switch {
+	case e.Kind == KindCharter:
+		keys = append(append(keys, e.Charter.Registrars...), e.Charter.Roots...)
+	case e.Kind == KindKey && e.Key.Add != nil:
+		keys = append(keys, e.Key.Add.Key)
+	case e.Kind == KindParty && e.Party.Recovery != nil:
+		keys = append(keys, e.Party.Recovery.Key)
+		for _, k := range e.Party.Keys {
+			keys = append(keys, k.Key)
+		}
+	}
+	return keys
+}

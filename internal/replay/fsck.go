@@ -1,0 +1,95 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
+)
+
+// Source is a log to be read.
+type Source interface {
+	// Leaves returns the leaves [0, size), in order.
+	Leaves(ctx context.Context, size uint64) iter.Seq2[[]byte, error]
+	// Leaf returns one of them again.
+	Leaf(ctx context.Context, index uint64) ([]byte, error)
+}
+
+// Fsck replays the first size leaves of a log and checks that they have the
+// root given and end in a live seal. It fails with the first bad thing.
+// progress, which may be nil, is called now and then with the leaves done.
+func Fsck(ctx context.Context, src Source, origin string, size uint64, root Hash, progress func(done uint64)) (*Log, error) {
+	l := New(origin, func(index uint64) ([]byte, error) { return src.Leaf(ctx, index) })
+	var last Outcome
+	for leaf, err := range src.Leaves(ctx, size) {
+		if err != nil {
+			return l, fmt.Errorf("reading leaf %d: %w", l.Size(), err)
+		}
+		if last, err = l.Add(leaf); err != nil {
+			return l, err
+		}
+		if progress != nil && l.Size()%1024 == 0 {
+			progress(l.Size())
+		}
+	}
+	got, err := l.Root()
+	if err != nil {
+		return l, err
+	}
+	if l.Size() != size || got != root {
+		return l, fmt.Errorf("%d leaves have root %x; the checkpoint says root %x at size %d", l.Size(), got, root, size)
+	}
+	if last.Seal == nil {
+		return l, fmt.Errorf("the last leaf, %d, is not a live seal", size-1)
+	}
+	return l, nil
+}
+
+// Store is a log in its own store.
+type Store struct{ backend.Backend }
+
+// Leaves implements Source.
+func (s Store) Leaves(ctx context.Context, size uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for next := uint64(0); next < size; {
+			leaves, err := s.Backend.Leaves(ctx, next, min(256, size-next))
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, leaf := range leaves {
+				if !yield(leaf, nil) {
+					return
+				}
+			}
+			next += uint64(len(leaves))
+		}
+	}
+}
+
+// Leaf implements Source.
+func (s Store) Leaf(ctx context.Context, index uint64) ([]byte, error) {
+	leaves, err := s.Backend.Leaves(ctx, index, 1)
+	if err != nil {
+		return nil, err
+	}
+	return leaves[0], nil
+}
+
+// CheckMap compares the map kept in the store with the one replayed: every
+// record, through the roots that both have.
+func (s Store) CheckMap(ctx context.Context, l *Log) error {
+	view := s.View()
+	defer view.Close()
+	m, err := mapstore.Open(view, nil)
+	if err != nil {
+		return err
+	}
+	if m.Version() != l.Size() || m.Root() != l.MapRoot() || m.Keys() != l.status.keys {
+		return fmt.Errorf("the stored map, at size %d with root %x, is not the one the leaves give, root %x at size %d",
+			m.Version(), m.Root(), l.MapRoot(), l.Size())
+	}
+	return m.Check(ctx)
+}
