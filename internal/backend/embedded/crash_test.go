@@ -55,25 +55,6 @@ type image struct {
 	what        string
 }
 
-// recycler keeps the camera from looking while a file is renamed for reuse:
-// MemFS takes a lock twice there, and a clone in between would wait for ever.
-type recycler struct {
-	*vfs.MemFS
-	mu *sync.Mutex
-}
-
-func (r recycler) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.MemFS.ReuseForWrite(from, to, c)
-}
-
-func (r recycler) Link(from, to string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.MemFS.Link(from, to)
-}
-
 func (c *camera) String() string { return "camera" }
 
 func (c *camera) MaybeError(op errorfs.Op) error {
@@ -93,7 +74,7 @@ func (c *camera) MaybeError(op errorfs.Op) error {
 
 // shoot runs the steps against a store under the camera.
 func (c *camera) shoot(t *testing.T, steps []step) {
-	b, err := embedded.Open(t.Context(), small(errorfs.Wrap(recycler{c.mem, &c.mu}, c)))
+	b, err := embedded.Open(t.Context(), small(inject(c.mem, c, &c.mu)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,9 +85,18 @@ func (h *health) Errorf(format string, args ...any) {
 	h.log.Warn("store", "msg", fmt.Sprintf(format, args...))
 }
 
-// background takes an error of a flush or a compaction, and never returns:
-// Pebble would try again at once and for ever, while writers stall.
-func (h *health) background(err error) {
+// check passes nil; from another error it does not return.
+func (h *health) check(err error) error {
+	if err != nil {
+		h.stop(err)
+	}
+	return nil
+}
+
+// stop marks the store failed and parks the goroutine. For errors of flushes
+// and compactions, too: Pebble would try again at once and for ever, while
+// writers stall.
+func (h *health) stop(err error) {
 	_ = h.fail(err)
 	select {}
 }
@@ -103,8 +112,7 @@ func (h *health) Fatalf(format string, args ...any) {
 			f.cause = err
 		}
 	}
-	_ = h.fail(f)
-	select {}
+	h.stop(f)
 }
 
 // failure is a fatal report of Pebble; it unwraps to the error that it names,

@@ -43,17 +43,17 @@
 //
 // # Failure
 //
-// Pebble treats some errors (a write-ahead log that cannot be synced, a
-// manifest that cannot be written) as fatal: it reports them to its logger and
-// relies on the process ending there, because going on could lose writes or
-// delete files that a half-written manifest names. Others, in flushes and
-// compactions, it retries for ever, while writers stall. In all these cases
-// this package marks the store failed: the goroutine that reported the error is
-// parked for good with the locks it holds, so that nothing is written any more;
-// every call, waiting ones included, returns ErrFailed with the cause; and the
-// directory stays locked until the process ends. Opening it again in a new
-// process recovers it. Calls into Pebble that take its locks run under a guard
-// for that reason.
+// Pebble reports some errors (a write-ahead log that cannot be synced, a
+// manifest that cannot be written) to its logger as fatal and relies on the
+// process ending there, because going on could lose writes or delete files
+// that a half-written manifest names. Others, in flushes and compactions, it
+// retries for ever, while writers stall. On a few it panics. In all these
+// cases, and already when the disk refuses a write, this package marks the
+// store failed: the goroutine that met the error is parked for good with the
+// locks it holds, so that nothing is written any more; every call, waiting
+// ones included, returns ErrFailed with the cause; and the directory stays
+// locked until the process ends. Opening it again in a new process recovers
+// it. Calls into Pebble that take its locks run under a guard for that reason.
 package provider
 
 import (
@@ -115,8 +115,8 @@ func Open(dir string, opts Options) (*Provider, error) {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Provider{health: newHealth(opts.Logger)}
-	// Opening runs under the guard too: Pebble reports a manifest that it
-	// cannot create as a fatal error, and would never return.
+	// Opening runs under the guard, too: it writes, and flushes what it finds
+	// in a write-ahead log.
 	opened := make(chan *pebble.DB, 1)
 	err := p.health.guard(func() error {
 		db, err := pebble.Open(dir, pebbleOptions(opts, p.health))
@@ -126,6 +126,9 @@ func Open(dir string, opts Options) (*Provider, error) {
 	if err == nil {
 		p.db = <-opened
 		return p, nil
+	}
+	if errors.Is(err, ErrFailed) {
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	if l, lockErr := pebble.LockDirectory(dir, opts.FS); lockErr != nil {
 		return nil, fmt.Errorf("opening %s: %w: %w", dir, ErrInUse, lockErr)
@@ -143,7 +146,7 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		opts.CacheSize = min(6*int64(opts.MemTableSize), defaultCache)
 	}
 	o := &pebble.Options{
-		FS:                          opts.FS,
+		FS:                          disk{opts.FS, h},
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                opts.MemTableSize,
 		MemTableStopWritesThreshold: 4,
@@ -151,7 +154,7 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		LBaseMaxBytes:               max(64<<20, 4*int64(opts.MemTableSize)),
 		Logger:                      h,
 		EventListener: &pebble.EventListener{
-			BackgroundError: h.background,
+			BackgroundError: h.stop,
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { _ = h.fail(i.Details) },
 		},
 	}

@@ -1,0 +1,67 @@
+package provider
+
+import "github.com/cockroachdb/pebble/v2/vfs"
+
+// disk is the file system as Pebble sees it. It never tells Pebble that a write
+// failed: it marks the store failed and stops the goroutine there. Pebble would
+// report some such errors as fatal and retry others for ever; it would panic on
+// a goroutine of its own if it cannot sync the directory; and if it cannot close
+// or create a write-ahead log, it would panic with a lock in a state in which
+// unwinding ends the process.
+//
+// Errors of reading, of deleting, of making directories and of locking pass:
+// Pebble returns them or copes.
+type disk struct {
+	vfs.FS
+	h *health
+}
+
+func (d disk) checked(f vfs.File, err error) (vfs.File, error) {
+	return file{f, d.h}, d.h.check(err)
+}
+
+func (d disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return d.checked(d.FS.Create(name, c))
+}
+
+func (d disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return d.checked(d.FS.OpenReadWrite(name, c, opts...))
+}
+
+func (d disk) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return d.checked(d.FS.ReuseForWrite(from, to, c))
+}
+
+func (d disk) OpenDir(name string) (vfs.File, error) { return d.checked(d.FS.OpenDir(name)) }
+
+func (d disk) Link(from, to string) error { return d.h.check(d.FS.Link(from, to)) }
+
+func (d disk) Rename(from, to string) error { return d.h.check(d.FS.Rename(from, to)) }
+
+func (d disk) Unwrap() vfs.FS { return d.FS }
+
+// file is a file or directory opened for writing.
+type file struct {
+	vfs.File
+	h *health
+}
+
+func (f file) Write(b []byte) (int, error) {
+	n, err := f.File.Write(b)
+	return n, f.h.check(err)
+}
+
+func (f file) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(b, at)
+	return n, f.h.check(err)
+}
+
+func (f file) Sync() error     { return f.h.check(f.File.Sync()) }
+func (f file) SyncData() error { return f.h.check(f.File.SyncData()) }
+
+func (f file) SyncTo(length int64) (bool, error) {
+	full, err := f.File.SyncTo(length)
+	return full, f.h.check(err)
+}
+
+func (f file) Close() error { return f.h.check(f.File.Close()) }
