@@ -62,15 +62,15 @@ func (v *verifier) signer(e *entry.Entry) (*signer, error) {
 
 // record checks the map's record of e, or its absence.
 func (v *verifier) record(a *bundle.Attestation, e *entry.Entry, r *Result) error {
+	if a.Record == nil && len(a.Path) > 0 {
+		return errors.New("it is shown to be in the log, and nothing shows its status: inclusion alone is never standing")
+	}
 	p, err := statusmap.ParseProof(a.Proof)
 	if err != nil {
 		return err
 	}
 	key := statusmap.Key(byte(mapfn.NSAttestation), e.ID[:])
 	if a.Record == nil {
-		if len(a.Path) > 0 {
-			return errors.New("a path without a record")
-		}
 		if err := p.VerifyAbsent(v.seal.MapRoot, key); err != nil {
 			return err
 		}
