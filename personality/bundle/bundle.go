@@ -45,7 +45,7 @@ type Bundle struct {
 	Attestations List[Attestation] `json:"attestations"`
 	Keys         List[Key]         `json:"keys"`
 	Parties      List[Party]       `json:"parties"`
-	Causes       List[Cause]       `json:"causes,omitempty"`
+	Causes       List[Cause]       `json:"causes,omitzero"`
 }
 
 // List is a slice that is read no further than its greatest length, so that a
@@ -88,8 +88,8 @@ type Seal struct {
 // Attestation is one attestation with the proof of its record.
 type Attestation struct {
 	Entry  Leaf   `json:"entry"`
-	Path   Path   `json:"path,omitempty"`
-	Record Record `json:"record,omitempty"`
+	Path   Path   `json:"path,omitzero"`
+	Record Record `json:"record,omitzero"`
 	Proof  Base64 `json:"proof"`
 }
 
