@@ -101,7 +101,7 @@ func (c *camera) shoot(t *testing.T, steps []step) {
 // and the log goes on.
 func TestCrash(t *testing.T) {
 	c := &camera{mem: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(1, 2))}
-	steps := script(60)
+	steps := script(45)
 	c.shoot(t, steps)
 	if len(c.images) < 300 {
 		t.Errorf("%d crash images, want 300", len(c.images))
