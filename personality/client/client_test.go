@@ -271,6 +271,16 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+// TestTilesMissing: a tile that is not served is no evidence of anything.
+func TestTilesMissing(t *testing.T) {
+	c := dial(t, http.NotFoundHandler())
+	for _, err := range c.AllEntries(t.Context(), tlog.Tree{N: 3}, 0) {
+		if !errors.Is(err, ErrUnreachable) {
+			t.Errorf("AllEntries: %v", err)
+		}
+	}
+}
+
 // TestAllEntries reads 300 leaves out of tiles, and notices one that is not
 // under the root.
 func TestAllEntries(t *testing.T) {
@@ -327,12 +337,18 @@ func TestAllEntries(t *testing.T) {
 	if count, err := read(); err != nil || count != n-5 {
 		t.Errorf("%d leaves, %v", count, err)
 	}
+	if leaf, err := c.Entry(t.Context(), tlog.Tree{N: n, Hash: root}, 280); err != nil || string(leaf) != "leaf 280" {
+		t.Errorf("Entry = %q, %v", leaf, err)
+	}
 	leaves[280] = []byte("leaf 281")
-	if _, err := read(); err == nil {
+	if _, err := c.Entry(t.Context(), tlog.Tree{N: n, Hash: root}, 280); err == nil {
+		t.Error("a false leaf was returned")
+	}
+	if _, err := read(); err == nil || Temporary(err) {
 		t.Error("a false leaf was not noticed")
 	}
 	root[0] ^= 1
-	if _, err := read(); err == nil {
+	if _, err := read(); err == nil || Temporary(err) {
 		t.Error("a false root was not noticed")
 	}
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -46,6 +47,20 @@ func (c *Client) AllEntries(ctx context.Context, tree tlog.Tree, start uint64) i
 	}
 }
 
+// Entry reads one leaf of tree out of the tiles, and checks it against the
+// tree's root, which the caller has verified.
+func (c *Client) Entry(ctx context.Context, tree tlog.Tree, index uint64) ([]byte, error) {
+	reader, err := c.tileReader()
+	if err != nil {
+		return nil, err
+	}
+	leaf, _, err := reader.Entry(ctx, tree, int64(index))
+	if err != nil {
+		return nil, fmt.Errorf("reading leaf %d of %s: %w", index, c.base, err)
+	}
+	return leaf, nil
+}
+
 // tileReader returns a reader of its own, because torchwood's keeps its last
 // error.
 func (c *Client) tileReader() (*torchwood.Client, error) {
@@ -57,7 +72,19 @@ func (c *Client) tileReader() (*torchwood.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return torchwood.NewClient(fetcher)
+	return torchwood.NewClient(fetching{fetcher})
+}
+
+// fetching marks failures to get a tile as ErrUnreachable, to tell them from
+// tiles that are wrong.
+type fetching struct{ *torchwood.TileFetcher }
+
+func (f fetching) ReadTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte, error) {
+	data, err := f.TileFetcher.ReadTiles(ctx, tiles)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return data, err
 }
 
 // bounded ends an answer after MaxResponse bytes: torchwood reads all that
