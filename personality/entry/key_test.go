@@ -326,3 +326,5 @@ func TestKeyOfLibrary(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }
