@@ -22,17 +22,22 @@ func (s *Sequencer) publish(ctx context.Context) {
 		switch {
 		case err == nil:
 			s.pause(ctx, s.cfg.Refresh, s.wake)
-		case errors.Is(err, ErrRestored):
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errNoQuorum):
+			s.cfg.Log.Warn("checkpoint not published", "size", s.signedLen.Load(), "err", err)
+			s.cfg.Metrics.NoQuorum.Inc()
+			s.pause(ctx, s.cfg.Retry, nil)
+		default: // ErrRestored, or the store is in doubt
 			s.halt(err)
 			s.agree() // Run goes on, to refuse what is queued
 			return
-		default:
-			s.cfg.Log.Warn("no quorum of cosigners", "size", s.signedLen.Load(), "err", err)
-			s.cfg.Metrics.NoQuorum.Inc()
-			s.pause(ctx, s.cfg.Retry, nil)
 		}
 	}
 }
+
+// errNoQuorum means that asking again later may help.
+var errNoQuorum = errors.New("no quorum of cosigners")
 
 // agree lets Run take turns.
 func (s *Sequencer) agree() { s.agreeOnce.Do(func() { close(s.agreed) }) }
@@ -57,11 +62,14 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 		return err
 	}
 	cosigned, err := s.cfg.Cosign(ctx, signed, size)
-	if err != nil {
+	if errors.Is(err, ErrRestored) {
 		return err
 	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoQuorum, err)
+	}
 	if _, err := s.cfg.Policy.Open(cosigned, s.cfg.Now()); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoQuorum, err)
 	}
 	s.agree()
 	old, err := Published(s.cfg.Backend)
@@ -79,7 +87,7 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 		return fmt.Errorf("size %d is smaller than the published size %d", size, oldSize)
 	}
 	// Crash before this: the cosignatures are lost and asked for again.
-	if err := s.cfg.Backend.Swap(ctx, publishedKey, old, cosigned); err != nil {
+	if err := s.cfg.Backend.Swap(context.WithoutCancel(ctx), publishedKey, old, cosigned); err != nil {
 		return fmt.Errorf("publishing size %d: %w", size, err)
 	}
 	s.published.Store(size)

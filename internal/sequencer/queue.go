@@ -1,6 +1,8 @@
 package sequencer
 
 import (
+	"slices"
+
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/personality/entry"
 )
@@ -53,28 +55,26 @@ func take(queue chan *item, n int, batch []*item) []*item {
 }
 
 // order puts withdrawals first, except behind a target that is in the same
-// batch. Within each part the order of arrival stays.
+// batch: an attestation, a party or a key. Within each part the order of
+// arrival stays.
 func order(batch []*item) []*item {
-	issued := map[Hash]bool{}
+	founded := map[Hash]bool{}
 	for _, i := range batch {
-		if i.Kind == entry.KindAttestation {
-			issued[i.ID] = true
+		if withdraws(i.Entry.Entry) {
+			continue
+		}
+		founded[i.ID] = true
+		for _, k := range i.NewKeys() {
+			founded[k.ID()] = true
 		}
 	}
-	behind := func(i *item) bool {
-		for _, s := range i.Subjects {
-			if i.Kind == entry.KindRevocation && issued[s.ID] {
-				return true
-			}
-		}
-		return false
-	}
+	behind := func(s entry.Subject) bool { return founded[s.ID] }
 	var first, middle, last []*item
 	for _, i := range batch {
 		switch {
 		case !withdraws(i.Entry.Entry):
 			middle = append(middle, i)
-		case behind(i):
+		case slices.ContainsFunc(i.Subjects, behind):
 			last = append(last, i)
 		default:
 			first = append(first, i)

@@ -289,7 +289,9 @@ func (s *Sequencer) Run(ctx context.Context) error {
 			continue
 		}
 		began := s.cfg.Now()
-		if err := s.turn(ctx, batch); err != nil {
+		// What was begun is finished, even if ctx ends meanwhile: to stop
+		// half-way would leave its submitters in doubt.
+		if err := s.turn(context.WithoutCancel(ctx), batch); err != nil {
 			s.halt(fmt.Errorf("turn at size %d: %w", s.tree.End(), err))
 			s.refuse(batch, readOnly(err))
 			continue

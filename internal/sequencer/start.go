@@ -3,6 +3,7 @@ package sequencer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/proof"
@@ -101,10 +102,29 @@ func (s *Sequencer) checkTree(ctx context.Context, root backend.Root) error {
 		return fmt.Errorf("the stored nodes give root %x at size %d, the stored root is %x: %v", got, root.Size, root.Hash, err)
 	}
 	s.lastSeal = lastSeal{live.Index, live.SealedAt, true}
-	// Older sizes stay provable as far as the map kept them; those sealed
-	// from now on are counted again.
-	s.sealed = []uint64{root.Size}
+	if err := s.loadSealed(ctx, live); err != nil {
+		return err
+	}
 	return s.checkSealed(live)
+}
+
+// loadSealed walks from seal to seal to the sizes that stay provable.
+func (s *Sequencer) loadSealed(ctx context.Context, last *seal.Seal) error {
+	s.sealed = []uint64{last.Index + 1}
+	for prev := last.Prev; prev != nil && len(s.sealed) < keptVersions; {
+		leaf, err := s.cfg.Backend.Leaves(ctx, *prev, 1)
+		if err != nil {
+			return fmt.Errorf("reading seal %d: %w", *prev, err)
+		}
+		older, err := seal.Parse(leaf[0])
+		if err != nil || older.Index != *prev {
+			return fmt.Errorf("leaf %d is not the seal that a later one names: the store is damaged: %v", *prev, err)
+		}
+		s.sealed = append(s.sealed, older.Index+1)
+		prev = older.Prev
+	}
+	slices.Reverse(s.sealed)
+	return nil
 }
 
 // loadRange reads the compact range of the first size leaves.

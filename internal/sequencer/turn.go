@@ -34,6 +34,7 @@ type draft struct {
 	leaves   [][]byte
 	hashes   []Hash // of the leaves, taken at admission
 	items    []*item
+	twins    []twin
 	side     []backend.Write
 	state    *mapstore.Batch
 	reader   *leafReader
@@ -44,9 +45,21 @@ type draft struct {
 	sealed   []uint64
 }
 
-// turn sequences, appends, signs and answers one batch. An error means that the
-// store or this process cannot be trusted any more.
+// twin is an entry that stands in a batch for the second time.
+type twin struct {
+	*item
+	first *item
+}
+
+// turn orders, appends, signs and answers one batch. An error means that the
+// store or this process cannot be trusted any more; who has no answer then gets
+// it from the caller.
 func (s *Sequencer) turn(ctx context.Context, batch []*item) error {
+	return s.sequence(ctx, order(batch))
+}
+
+// sequence is turn for a batch whose order is settled.
+func (s *Sequencer) sequence(ctx context.Context, batch []*item) error {
 	view := s.cfg.Backend.View()
 	defer view.Close()
 	d, err := s.draft(ctx, view, batch)
@@ -75,6 +88,9 @@ func (s *Sequencer) turn(ctx context.Context, batch []*item) error {
 	for _, i := range d.items {
 		i.answer(Result{Index: i.res.Index, Sealed: root.Size}, nil)
 	}
+	for _, t := range d.twins {
+		t.answer(Result{t.first.res.Index, root.Size, true}, nil)
+	}
 	s.cfg.Metrics.batch(len(d.items), root.Size)
 	return nil
 }
@@ -93,10 +109,9 @@ func (s *Sequencer) draft(ctx context.Context, view backend.View, batch []*item)
 	d := &draft{first: s.tree.End(), state: state}
 	d.reader = &leafReader{ctx: ctx, backend: s.cfg.Backend, first: d.first}
 	seen := map[Hash]*item{}
-	var twins []*item
-	for _, i := range order(batch) {
-		if seen[i.ID] != nil {
-			twins = append(twins, i)
+	for _, i := range batch {
+		if first := seen[i.ID]; first != nil {
+			d.twins = append(d.twins, twin{i, first})
 			continue
 		}
 		ok, err := s.accept(view, d, i)
@@ -107,22 +122,7 @@ func (s *Sequencer) draft(ctx context.Context, view backend.View, batch []*item)
 			seen[i.ID] = i
 		}
 	}
-	s.answerTwins(twins, seen)
 	return d, nil
-}
-
-// answerTwins answers entries that stand twice in a batch, once the first has
-// its answer.
-func (s *Sequencer) answerTwins(twins []*item, first map[Hash]*item) {
-	for _, i := range twins {
-		go func() {
-			f := first[i.ID]
-			<-f.done
-			res := f.res
-			res.Duplicate = true
-			i.answer(res, f.err)
-		}()
-	}
 }
 
 // reader is the mapfn.Reader of a draft.
@@ -297,6 +297,10 @@ func (s *Sequencer) checkSealed(want *seal.Seal) error {
 
 // sign reserves a root, signs it and hands it to the publisher.
 func (s *Sequencer) sign(ctx context.Context, root backend.Root) error {
+	// The publisher may have heard, during this turn, that a cosigner is ahead.
+	if h := s.halted.Load(); h != nil {
+		return h.err
+	}
 	if root.Size < s.reserved.Size || root.Size == s.reserved.Size && root.Hash != s.reserved.Hash {
 		return fmt.Errorf("size %d does not extend size %d, which is signed", root.Size, s.reserved.Size)
 	}
