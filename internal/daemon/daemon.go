@@ -1,0 +1,91 @@
+// Package daemon is the command standingd.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/standing-log/standing/internal/node"
+)
+
+// Main runs standingd and returns the exit code: 0, or 1 after one line on
+// stderr that says what is wrong.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := command()
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintln(stderr, "standingd:", err)
+		return 1
+	}
+	return 0
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "standingd",
+		Short:         "standingd runs a Standing node: a log, and a witness beside it.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	var dir, origin, listen string
+	initCmd := &cobra.Command{
+		Use:   "init --dir DIR --origin ORIGIN",
+		Short: "make a node: keys, charter, a local witness",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return initNode(cmd, dir, origin) },
+	}
+	initCmd.Flags().StringVar(&dir, "dir", "", "directory of the node, empty or not there yet")
+	initCmd.Flags().StringVar(&origin, "origin", "", "name of the log for ever: the URL it will have, without https://")
+	serveCmd := &cobra.Command{
+		Use:   "serve --dir DIR --listen ADDR",
+		Short: "serve tiles, REST, gRPC, the witness, metrics and health on one address",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd, dir, listen) },
+	}
+	serveCmd.Flags().StringVar(&dir, "dir", "", "directory of the node")
+	serveCmd.Flags().StringVar(&listen, "listen", "127.0.0.1:2025", "address to listen on")
+	for _, c := range []*cobra.Command{initCmd, serveCmd} {
+		_ = c.MarkFlagRequired("dir")
+	}
+	_ = initCmd.MarkFlagRequired("origin")
+	root.AddCommand(initCmd, serveCmd)
+	return root
+}
+
+func initNode(cmd *cobra.Command, dir, origin string) error {
+	if err := node.Init(cmd.Context(), dir, origin, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), `made a node for %s in %s
+  log.vkey       the log's verifier key: publish it
+  trust.policy   what readers need to believe the log: publish it
+  registrar.key  enrols parties: give it to the registrar
+  root.key       amends the charter: move it offline now, the node does not need it
+next: standingd serve --dir %s --listen 127.0.0.1:2025
+`, origin, dir, dir)
+	return err
+}
+
+func serve(cmd *cobra.Command, dir, listen string) (err error) {
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	n, err := node.Open(cmd.Context(), dir, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on http://%s\n", l.Addr())
+	return n.Serve(cmd.Context(), l)
+}
