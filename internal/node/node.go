@@ -39,6 +39,7 @@ type Node struct {
 	witness   *witness.Witness
 	state     *witness.DirStore
 	sequencer *sequencer.Sequencer
+	trustFile []byte
 	handler   http.Handler
 	grpc      *grpc.Server
 }
@@ -112,6 +113,7 @@ func (n *Node) policy(dir string, vkeys []string) (*trust.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.trustFile = b
 	text := string(b)
 	for _, vkey := range vkeys {
 		if !strings.Contains(text, "log "+vkey) {
@@ -194,6 +196,13 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 		Checkpoint: func() ([]byte, error) { return sequencer.Published(n.store) },
 	})
 	mux.Handle("/v1/", rest)
+	// What "standing trust add URL" shows and stores. It is only as good as
+	// the fingerprints that people compare.
+	mux.HandleFunc("GET /trust.policy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(n.trustFile)
+	})
 	mux.Handle("/witness/", http.StripPrefix("/witness", n.witness))
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/healthz", n.health)
