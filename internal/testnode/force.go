@@ -109,6 +109,7 @@ type forcer struct {
 	// Of the batch in the making.
 	first  uint64
 	leaves [][]byte
+	more   func(*mapstore.Batch) // changes the map besides; may be nil
 }
 
 func (n *Node) forcer() *forcer {
@@ -173,6 +174,9 @@ func (f *forcer) batch(leaves [][]byte) []reason.Code {
 			f.check(state.Apply(*w))
 			side = append(side, f.index(leaf, f.first+uint64(i), sealed)...)
 		}
+	}
+	if f.more != nil {
+		f.more(state)
 	}
 	result, writes, err := state.Commit(sealed, 1)
 	f.check(err)

@@ -89,6 +89,19 @@ func TestFill(t *testing.T) {
 	}
 }
 
+// TestPad checks that a padded log still proves what it holds.
+func TestPad(t *testing.T) {
+	n, b := build(t)
+	id := verify.Bundle(b, n.Reader()).Results[0].Entry.ID
+	n.Pad(3000, 1000)
+	if s := n.State(); s.Size != 3000 || s.Map.Keys() < 1000 {
+		t.Errorf("size %d, %d keys", s.Size, s.Map.Keys())
+	}
+	if got := verdict(t, n, n.Bundle(id)); got != verify.Active {
+		t.Errorf("verdict %v", got)
+	}
+}
+
 func TestSign(t *testing.T) {
 	n, _ := build(t)
 	body := trust.Body{Origin: origin, Size: 1 << 40}
