@@ -2,20 +2,22 @@ package oracle
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/reason"
 )
 
 // TestDifferential replays generated logs with both implementations. Every
 // record written, every code and every line of every seal must agree.
 func TestDifferential(t *testing.T) {
-	for seed := range uint64(4) {
-		g := testlog.New(origin, seed)
-		g.Ignored = []float64{0.05, 0.5, 0.3, 0}[seed]
+	for seed, share := range []float64{0.05, 0.5, 0.25} {
+		g := testlog.New(origin, uint64(seed))
+		g.Ignored = share
 		b := newBoth(t)
-		b.generate(g, 1500)
+		b.generate(g, 1000)
 		b.compareAll()
 	}
 }
@@ -23,6 +25,12 @@ func TestDifferential(t *testing.T) {
 // TestPlantedBugs shows that bugs of the first implementation do not get past
 // the next seal, and which line gives each away.
 func TestPlantedBugs(t *testing.T) {
+	g := testlog.New(origin, 11)
+	g.Ignored = 0
+	leaves := make([][]byte, 200)
+	for i := range leaves {
+		leaves[i] = g.Next(uint64(i)).Leaf
+	}
 	for name, bug := range map[string]struct {
 		line  int
 		spoil func(*mapfn.Writes)
@@ -53,12 +61,8 @@ func TestPlantedBugs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBoth(t)
-			b.spoil, b.codes = bug.spoil, false
-			g := testlog.New(origin, 11)
-			g.Ignored = 0
-			for range 250 {
-				leaf := g.Next(b.oracle.Size()).Leaf
-				b.replica.add(t, leaf, b.spoil)
+			for _, leaf := range leaves {
+				b.replica.add(t, leaf, bug.spoil)
 				_, err := b.oracle.Add(leaf)
 				check(t, err)
 			}
@@ -68,4 +72,25 @@ func TestPlantedBugs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKeyLimit takes a party to its 32nd key, which generated logs reach late.
+func TestKeyLimit(t *testing.T) {
+	b := newBoth(t)
+	registrar, root := testlog.NewKey("registrar", false), testlog.NewKey("root", true)
+	b.add(testlog.Charter(origin, nil, "open", []*testlog.Key{registrar}, root).Leaf)
+	p := testlog.NewParty("many keys", 3)
+	b.add(p.Enrol(origin, registrar).Leaf)
+	for n := 4; n <= 33; n++ {
+		k := testlog.NewKey(fmt.Sprint("many keys, key ", n), false)
+		want := reason.Code("")
+		if n > 32 {
+			want = reason.KeyLimit
+		}
+		if out := b.add(testlog.AddKey(origin, p.ID, k, p.Recovery).Leaf); out.Code != want {
+			t.Errorf("key %d is ignored for %q, should be for %q", n, out.Code, want)
+		}
+	}
+	b.compareAll()
+	b.seal()
 }

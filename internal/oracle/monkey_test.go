@@ -33,7 +33,7 @@ func TestMonkey(t *testing.T) {
 		}
 		m.add(testlog.Charter(origin, nil, "open", m.keys[:1], m.keys[1], m.keys[2]).Leaf)
 		effective := map[string]int{}
-		for i := range 2500 {
+		for i := range 1500 {
 			e := m.make()
 			if out := m.add(e.Leaf); !out.Ignored {
 				effective[kindOf(e)]++

@@ -81,7 +81,7 @@ func (g *Generator) act() *entry.Entry {
 		make   func() *entry.Entry
 	}{
 		{70, g.revoke}, {40, g.hold}, {30, g.reinstate}, {60, g.supersede},
-		{8, g.enrol}, {6, g.amend}, {1, g.end},
+		{8, g.enrol}, {6, g.amend}, {3, g.end},
 		{14, g.addKey}, {3, g.retireKey}, {2, g.compromiseKey}, {2, g.amendCharter},
 	} {
 		if g.rng.IntN(1000) < row.weight {
