@@ -110,7 +110,7 @@ func Load(path string) (*Key, error) {
 		return nil, err
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: %w (chmod 600 it)", path, ErrExposed)
+		return nil, fmt.Errorf("%s: %w", path, ErrExposed)
 	}
 	der, err := readPEM(f, "PRIVATE KEY")
 	if err != nil {

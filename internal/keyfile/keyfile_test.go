@@ -208,3 +208,34 @@ func TestCommand(t *testing.T) {
 }
 
 func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// FuzzReadPEM: what is read as a key can be written and read again.
+func FuzzReadPEM(f *testing.F) {
+	k, err := Generate()
+	if err != nil {
+		f.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	f.Add([]byte("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		der, err := readPEM(bytes.NewReader(data), "PRIVATE KEY")
+		if err != nil {
+			return
+		}
+		k, err := parsePrivate(der)
+		if err != nil {
+			return
+		}
+		again, err := x509.MarshalPKCS8PrivateKey(k.private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, err := parsePrivate(again); err != nil || other.Public().ID() != k.Public().ID() {
+			t.Errorf("another key came back: %v", err)
+		}
+	})
+}

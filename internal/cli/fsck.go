@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/standing-log/standing/internal/backend/embedded"
+	"github.com/standing-log/standing/internal/node"
+	"github.com/standing-log/standing/internal/replay"
+	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+func (a *app) fsckCommand() *cobra.Command {
+	return command("fsck URL|DIR", `
+Reads a whole log and recomputes everything: the tree, what became of every entry,
+and every seal. With a URL, the newest checkpoint is opened under your trust file
+first. With the directory of a node that is not running, the store is read, and
+the state kept in it is compared as well. Stops at the first bad thing and names
+it.
+
+Exit code 0 if all is as it should be, 4 if something is not.`,
+		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			if strings.Contains(args[0], "://") {
+				return a.fsckURL(cmd.Context(), args[0])
+			}
+			return a.fsckDir(cmd.Context(), args[0])
+		})
+}
+
+func (a *app) fsckDir(ctx context.Context, dir string) error {
+	quietLog := slog.New(slog.DiscardHandler)
+	origin, l, err := node.Fsck(ctx, dir, quietLog, func(done, size uint64) { a.progress("%d of %d leaves", done, size) })
+	a.progress("")
+	if err == nil {
+		return a.fsckResult(origin, l, nil)
+	}
+	switch {
+	case errors.Is(err, embedded.ErrInUse), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), ctx.Err() != nil, origin == "":
+		return cannotTell("%w", err).hinted("name the directory of a node that is stopped, or the URL of one that runs")
+	}
+	return badLog(err)
+}
+
+func badLog(err error) error {
+	return &failure{code: exitEvidence, err: err,
+		hint: "do not let the node write before this is understood; keep a copy of it as it is, and compare it with a mirror"}
+}
+
+func (a *app) fsckURL(ctx context.Context, url string) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	l, err := pickLog(policy, url)
+	if err != nil {
+		return err
+	}
+	c, err := l.dial(client.Config{})
+	if err != nil {
+		return err
+	}
+	signed, err := c.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	cp, err := policy.Open(signed, a.now())
+	if errors.Is(err, trust.ErrQuorum) || errors.Is(err, trust.ErrUnknownLog) {
+		return cannotTell("checkpoint of %s: %w", url, err).hinted("wait until the cosigners answer, or correct your trust file")
+	}
+	if err != nil {
+		return badLog(err)
+	}
+	tree := tlog.Tree{N: int64(cp.Size), Hash: tlog.Hash(cp.Root)}
+	result, err := replay.Fsck(ctx, remote{c, tree}, cp.Origin, cp.Size, cp.Root,
+		func(done uint64) { a.progress("%d of %d leaves", done, cp.Size) })
+	a.progress("")
+	if err != nil {
+		if client.Temporary(err) || ctx.Err() != nil {
+			return err
+		}
+		return badLog(err)
+	}
+	return a.fsckResult(cp.Origin, result, cp)
+}
+
+// remote reads a log through its tiles, under a root that was verified.
+type remote struct {
+	c    *client.Client
+	tree tlog.Tree
+}
+
+// Leaves implements replay.Source.
+func (r remote) Leaves(ctx context.Context, _ uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for leaf, err := range r.c.AllEntries(ctx, r.tree, 0) {
+			if !yield(leaf.Data, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Leaf implements replay.Source.
+func (r remote) Leaf(ctx context.Context, index uint64) ([]byte, error) {
+	return r.c.Entry(ctx, r.tree, index)
+}
+
+func (a *app) fsckResult(origin string, l *replay.Log, cp *trust.Checkpoint) error {
+	s := l.Stats()
+	a.say("%s: %d leaves read, and the tree, every seal and the state are what they should be", origin, l.Size())
+	a.say("  %d entries, %d seals, %d ignored leaves, %d stray seals", s.Entries, s.Seals, s.Ignored, s.Strays)
+	out := map[string]any{"log": origin, "size": l.Size(), "exit": exitStands,
+		"entries": s.Entries, "seals": s.Seals, "ignored": s.Ignored, "strays": s.Strays}
+	if cp != nil && cp.Witnessed {
+		a.say("  cosigned by a quorum, as of %s", clock(cp.Time))
+		out["asOf"] = cp.Time
+	}
+	a.result(out)
+	return nil
+}

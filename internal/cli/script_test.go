@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/standing-log/standing/internal/node"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"standing": func() {
+			os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs testdata/*.txt. Scripts whose names begin with log- have a
+// log of their own at $LOG, with its files in $NODE.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+			if !strings.HasPrefix(filepath.Base(env.WorkDir), "script-log-") {
+				return nil
+			}
+			return startLog(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": checkCode,
+			"id":   setID,
+		},
+	})
+}
+
+func startLog(env *testscript.Env) error {
+	dir := filepath.Join(env.WorkDir, "node")
+	quiet := slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := node.Init(ctx, dir, "log.example/one", quiet); err != nil {
+		cancel()
+		return err
+	}
+	n, err := node.Open(ctx, dir, quiet)
+	if err != nil {
+		cancel()
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		cancel()
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.Serve(ctx, l) }()
+	env.Defer(func() {
+		cancel()
+		<-done
+		if err := n.Close(); err != nil {
+			env.T().Log(err)
+		}
+	})
+	env.Setenv("LOG", "http://"+l.Addr().String())
+	env.Setenv("NODE", dir)
+	env.Setenv("SOON", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
+	return n.WaitPublished(ctx, 2)
+}
+
+// checkCode runs "code N ARGS…": standing ARGS must exit with N.
+func checkCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N ARGS...")
+	}
+	err := ts.Exec("standing", args[1:]...)
+	got := "0"
+	if err != nil {
+		_, got, _ = strings.Cut(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %q, want %s: %v", got, args[0], err)
+	}
+}
+
+// setID sets a variable to the first printed id in a file: "id VAR FILE".
+func setID(ts *testscript.TestScript, _ bool, args []string) {
+	for _, word := range strings.FieldsFunc(ts.ReadFile(args[1]), func(r rune) bool { return strings.ContainsRune(" \n\",", r) }) {
+		kind, hex, ok := strings.Cut(word, ":")
+		if ok && len(hex) == 64 && (kind == "att" || kind == "evt" || kind == "party") {
+			ts.Setenv(args[0], word)
+			return
+		}
+	}
+	ts.Fatalf("no id in %s", args[1])
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/standing-log/standing/personality/bundle"
+	"github.com/standing-log/standing/personality/entry"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return command("show FILE", `
+Explains what is written in a bundle or in a signed entry. It verifies nothing and
+decides nothing, and never uses the network: "standing verify" judges.`,
+		cobra.ExactArgs(1), func(_ *cobra.Command, args []string) error { return a.showFile(args[0]) })
+}
+
+// shown is an entry in JSON output: the statement as signed, and what is
+// around it.
+type shown struct {
+	ID        string          `json:"id"`
+	KeyID     string          `json:"keyid"`
+	Statement json.RawMessage `json:"statement"`
+}
+
+func (a *app) showFile(file string) error {
+	data, err := a.readFile(file, bundle.MaxSize)
+	if err != nil {
+		return err
+	}
+	b, bundleErr := bundle.Parse(data)
+	if bundleErr == nil {
+		return a.showBundle(b)
+	}
+	e, err := parseEntry(data)
+	if err != nil {
+		if strings.Contains(string(data[:min(len(data), 4096)]), bundle.MediaType) {
+			return usage("%s: %w", file, bundleErr).hinted("get the bundle again from its source")
+		}
+		return usage("%s is neither a bundle nor a signed entry: %w", file, err).hinted("name a file that ends in " + bundleSuffix + " or " + entrySuffix)
+	}
+	a.say("A signed entry; its signature was not checked.")
+	a.sayEntry(e)
+	a.result(showEntry(e))
+	return nil
+}
+
+func (a *app) sayEntry(e *entry.Entry) {
+	for _, line := range describe(e, false) {
+		a.say("%s", line)
+	}
+}
+
+func showEntry(e *entry.Entry) shown {
+	key := entry.KeySubject(e.KeyID)
+	return shown{e.IDString(), key.Digest, json.RawMessage(e.Payload)}
+}
+
+func (a *app) showBundle(b *bundle.Bundle) error {
+	a.say("A bundle of %d attestations; nothing in it was verified.", len(b.Attestations))
+	var out struct {
+		Checkpoint string  `json:"checkpoint"`
+		Seal       string  `json:"seal"`
+		Entries    []shown `json:"entries"`
+	}
+	out.Checkpoint, out.Seal = b.Checkpoint, b.Seal.Leaf
+	body, _, _ := strings.Cut(b.Checkpoint, "\n\n")
+	a.say("The log's checkpoint: %s", strings.ReplaceAll(body, "\n", ", "))
+	var leaves []bundle.Leaf
+	for _, item := range b.Attestations {
+		leaves = append(leaves, item.Entry)
+	}
+	for _, c := range b.Causes {
+		leaves = append(leaves, c.Entry)
+	}
+	for i, leaf := range leaves {
+		e, err := entry.Parse(leaf)
+		if err != nil {
+			a.say("%d. cannot be read: %v", i+1, err)
+			continue
+		}
+		a.say("%d.", i+1)
+		a.sayEntry(e)
+		out.Entries = append(out.Entries, showEntry(e))
+	}
+	a.result(out)
+	return nil
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/standing-log/standing/internal/lint"
+	"github.com/standing-log/standing/personality/client"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var log string
+	cmd := command("status SUBJECT…", `
+Asks a log what it holds about subjects: purls, digests (sha256:<hex>) or ids
+(att:<hex>). Asking reveals the subject to the log, and the answer is not proven:
+"standing verify" judges a bundle in private.
+
+  --log ORIGIN|URL   the log (default: the one you trust)
+
+Exit code 0 if every attestation found stands, or none is found; 1 if one does not.`,
+		cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+			return a.status(cmd.Context(), log, args)
+		})
+	cmd.Flags().StringVar(&log, "log", "", "")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, log string, args []string) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	l, err := pickLog(policy, log)
+	if err != nil {
+		return err
+	}
+	c, err := l.dial(client.Config{})
+	if err != nil {
+		return err
+	}
+	subjects := make([]string, len(args))
+	for i, arg := range args {
+		subjects[i] = arg
+		// A purl is asked for as it would have been admitted.
+		if name, err := lint.CanonicalPurl(arg); err == nil {
+			subjects[i] = name
+		}
+	}
+	a.note("Asking %s: it learns what you are interested in.", l.Origin)
+	code := exitStands
+	var all []client.SubjectStatus
+	var asOf client.AsOf
+	for part := range slices.Chunk(subjects, 50) {
+		s, err := c.Status(ctx, part...)
+		if err != nil {
+			return err
+		}
+		all, asOf = append(all, s.Results...), s.AsOf
+	}
+	for _, r := range all {
+		code = max(code, a.printStatus(r))
+	}
+	if uint64(a.now().Unix()) > asOf.Time+uint64(a.maxAge/time.Second) {
+		a.note("The log's newest state is of %s, older than --max-age.", day(asOf.Time))
+		code = max(code, exitCannotTell)
+	}
+	a.say("%s says so as of %s, %d leaves. This is no evidence.", l.Origin, day(asOf.Time), asOf.Size)
+	a.result(map[string]any{"log": l.Origin, "asOf": asOf, "results": all, "exit": code})
+	return quiet(code)
+}
+
+// printStatus prints one answer and returns the exit code it asks for.
+func (a *app) printStatus(r client.SubjectStatus) int {
+	if r.Refused != nil {
+		a.say("%s: %v", r.Subject, r.Refused)
+		a.note("hint: %s", nextStep(r.Refused))
+		return exitUsage
+	}
+	if len(r.Attestations) == 0 {
+		a.say("%s: NONE", r.Subject)
+	}
+	code := exitStands
+	for _, att := range r.Attestations {
+		line := fmt.Sprintf("%s: %s %s", r.Subject, att.Verdict, att.ID)
+		if att.ReasonName != "" {
+			line += " (" + att.ReasonName + ")"
+		}
+		a.say("%s", line)
+		a.say("  %s attested it at index %d; valid from %s until %s", att.IssuerName, att.IssuedIndex, day(att.ValidFrom), day(att.ValidUntil))
+		switch att.Verdict {
+		case "ACTIVE":
+		case "STALE":
+			code = max(code, exitCannotTell)
+		default:
+			code = max(code, exitNot)
+		}
+	}
+	if n := r.Total - uint64(len(r.Attestations)); n > 0 {
+		a.say("  and %d older ones", n)
+	}
+	return code
+}

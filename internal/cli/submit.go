@@ -1,0 +1,333 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/standing-log/standing/internal/lint"
+	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/purl"
+	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// maxDocument bounds a document that is logged by its digest, in bytes.
+const maxDocument = 256 << 20
+
+// documentFlags say how a document that is no entry is attested.
+type documentFlags struct{ purl, digest, relation, until string }
+
+func (a *app) submitCommand() *cobra.Command {
+	var log string
+	var d documentFlags
+	var s signerFlags
+	var f publishFlags
+	cmd := command("submit FILE…", `
+Sends signed entries (FILE.dsse.json). It is safe to repeat: what was accepted
+before is answered with the first result. Of each attestation the bundle is saved
+as FILE.standing.json when there is one.
+
+With --purl, FILE is any other document (an in-toto statement, a test report, a
+VEX file): its digest is attested and logged, the document stays with you.
+
+  --log ORIGIN|URL  the log (default: the one that the entry names)
+  --purl PURL       the component that the document is about
+  --digest D        the artifact's digest, as sha256:<hex> (default: what an in-toto
+                    statement of one subject says)
+  --relation R      first-party (default), steward, second-party, third-party, public-body
+  --until DATE      end of validity (default: in a year)
+`+signerHelp+publishHelp, cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+		if d.purl != "" {
+			if len(args) != 1 {
+				return usage("--purl goes with one document")
+			}
+			return a.submitDocument(cmd.Context(), args[0], log, d, s, f)
+		}
+		return a.submit(cmd.Context(), log, args)
+	})
+	s.add(cmd)
+	f.add(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&log, "log", "", "")
+	fl.StringVar(&d.purl, "purl", "", "")
+	fl.StringVar(&d.digest, "digest", "", "")
+	fl.StringVar(&d.relation, "relation", "first-party", "")
+	fl.StringVar(&d.until, "until", "", "")
+	return cmd
+}
+
+// submitItem is one file to be sent.
+type submitItem struct {
+	File    string      `json:"file"`
+	ID      string      `json:"id,omitempty"`
+	Log     string      `json:"log,omitempty"`
+	Index   uint64      `json:"index,omitempty"`
+	Size    uint64      `json:"size,omitempty"`
+	Logged  bool        `json:"logged"`
+	Bundle  string      `json:"bundle,omitempty"`
+	Error   string      `json:"error,omitempty"`
+	Code    reason.Code `json:"code,omitempty"`
+	Hint    string      `json:"hint,omitempty"`
+	entry   *entry.Entry
+	log     target
+	err     error
+	settled bool
+}
+
+func (i *submitItem) fail(err error) { i.err, i.settled = err, true }
+
+func (a *app) submit(ctx context.Context, log string, files []string) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	items := make([]*submitItem, len(files))
+	for i, file := range files {
+		items[i] = &submitItem{File: file}
+		if err := a.loadItem(items[i], policy, log); err != nil {
+			items[i].fail(err)
+		}
+	}
+	for _, l := range policy.Logs() {
+		var part []*submitItem
+		for _, item := range items {
+			if !item.settled && item.log.Origin == l.Origin {
+				part = append(part, item)
+			}
+		}
+		if len(part) > 0 {
+			a.submitTo(ctx, part[0].log, part)
+		}
+	}
+	return a.settle(items)
+}
+
+func (a *app) loadItem(item *submitItem, policy *trust.Policy, log string) error {
+	data, err := a.readFile(item.File, 2*entry.MaxSize)
+	if err != nil {
+		return err
+	}
+	if item.entry, err = parseEntry(data); err != nil {
+		return err
+	}
+	if log == "" {
+		log = namedLog(item.entry, policy)
+	}
+	if item.log, err = pickLog(policy, log); err != nil {
+		return err
+	}
+	item.ID, item.Log = item.entry.IDString(), item.log.Origin
+	return nil
+}
+
+// namedLog returns the log that an entry is made for, the first trusted one if
+// there are several.
+func namedLog(e *entry.Entry, policy *trust.Policy) string {
+	switch {
+	case e.Attestation != nil:
+		for _, origin := range e.Attestation.Logs {
+			if _, ok := policy.Log(origin); ok {
+				return origin
+			}
+		}
+		return e.Attestation.Logs[0]
+	case e.Revocation != nil:
+		return e.Revocation.Log
+	case e.Key != nil:
+		return e.Key.Log
+	case e.Party != nil:
+		return e.Party.Log
+	}
+	return e.Charter.Log
+}
+
+// submitTo sends the items of one log: one by itself, many in batches.
+func (a *app) submitTo(ctx context.Context, l target, items []*submitItem) {
+	c, err := l.dial(client.Config{})
+	if err != nil {
+		for _, item := range items {
+			item.fail(err)
+		}
+		return
+	}
+	const stride = 256 // between two signs of life
+	for done := 0; done < len(items); done += stride {
+		part := items[done:min(done+stride, len(items))]
+		var envelopes [][]byte
+		for _, item := range part {
+			envelopes = append(envelopes, item.entry.Leaf)
+		}
+		results, err := c.SubmitBatch(ctx, envelopes, false)
+		for i, item := range part {
+			switch {
+			case i >= len(results):
+				item.fail(err)
+			case results[i].Refused != nil:
+				item.fail(results[i].Refused)
+			default:
+				item.Logged, item.Index, item.Size, item.settled = true, results[i].Index, results[i].SealedSize, true
+			}
+		}
+		if len(items) > stride {
+			a.progress("%d of %d", done+len(part), len(items))
+		}
+	}
+	if len(items) > stride {
+		a.progress("")
+	}
+	a.bundles(ctx, l, items)
+}
+
+// bundles fetches the bundles of the attestations that were logged.
+func (a *app) bundles(ctx context.Context, l target, items []*submitItem) {
+	for n, item := range items {
+		if !item.Logged || item.entry.Kind != entry.KindAttestation {
+			continue
+		}
+		out := published{File: item.File}
+		if err := a.fetchBundle(ctx, l, item.entry, &out); err != nil {
+			a.note("standing: %s: %v", item.File, err)
+		}
+		item.Bundle = out.Bundle
+		if out.Bundle == "" {
+			return // no checkpoint covers them yet: the rest would wait as long
+		}
+		if len(items) > 16 {
+			a.progress("bundle %d of %d", n+1, len(items))
+		}
+	}
+}
+
+// settle prints what became of each item. The exit code is the gravest one.
+func (a *app) settle(items []*submitItem) error {
+	code := exitStands
+	for _, item := range items {
+		if item.err == nil {
+			a.say("%s: logged %s at index %d of %s", item.File, item.ID, item.Index, item.Log)
+			continue
+		}
+		f := classify(item.err)
+		item.Error, item.Code, item.Hint = item.err.Error(), reason.CodeOf(item.err), f.hint
+		a.note("standing: %s: %v", item.File, item.err)
+		a.note("hint: %s", f.hint)
+		code = worse(code, f.code)
+	}
+	a.result(map[string]any{"items": items, "exit": code})
+	return quiet(code)
+}
+
+// worse orders exit codes of submissions: what will not cure itself comes
+// before what a repetition cures.
+func worse(a, b int) int {
+	if a == exitStands || a == exitUnreachable {
+		if b == exitStands {
+			return a
+		}
+		return b
+	}
+	if b == exitStands || b == exitUnreachable {
+		return a
+	}
+	return max(a, b)
+}
+
+// submitDocument attests a document by its digest.
+func (a *app) submitDocument(ctx context.Context, file, log string, d documentFlags, s signerFlags, f publishFlags) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	l, err := pickLog(policy, log)
+	if err != nil {
+		return err
+	}
+	data, err := a.readFile(file, maxDocument)
+	if err != nil {
+		return err
+	}
+	now := a.now().UTC().Truncate(24 * time.Hour)
+	att := &entry.Attestation{Logs: []string{l.Origin}, Relation: d.relation, Polarity: "positive", LegalBasis: "none",
+		ValidFrom: uint64(now.Unix()), ValidUntil: uint64(now.AddDate(1, 0, 0).Unix())}
+	if d.until != "" {
+		if att.ValidUntil, err = parseDate(d.until); err != nil {
+			return usage("--until: %v", err)
+		}
+	}
+	subject, err := d.describe(att, file, data)
+	if err != nil {
+		return err
+	}
+	signer, err := s.signer(ctx)
+	if err != nil {
+		return err
+	}
+	err = a.publish(ctx, proposal{
+		predicate: att, subjects: []entry.Subject{subject}, log: l, signer: signer,
+		name: file, question: "Sign this?",
+	}, f)
+	if err == nil {
+		a.note("Keep %s: the log holds its digest only.", file)
+	}
+	return err
+}
+
+// inToto is what is read of an in-toto statement.
+type inToto struct {
+	Type          string `json:"_type"`
+	PredicateType string `json:"predicateType"`
+	Subject       []struct {
+		Digest map[string]string `json:"digest"`
+	} `json:"subject"`
+}
+
+// describe fills in the document's digest, type and subject.
+func (d *documentFlags) describe(att *entry.Attestation, file string, data []byte) (entry.Subject, error) {
+	name, err := lint.CanonicalPurl(d.purl)
+	if err != nil {
+		return entry.Subject{}, err
+	}
+	att.Statement = &entry.Statement{SHA256: sha256.Sum256(data), Size: uint64(len(data)), MediaType: mediaType(file, data)}
+	var statement inToto
+	if json.Unmarshal(data, &statement) == nil && strings.HasPrefix(statement.Type, "https://in-toto.io/Statement/") {
+		att.Statement.PredicateType, att.Statement.MediaType = statement.PredicateType, "application/vnd.in-toto+json"
+	} else {
+		statement = inToto{}
+	}
+	if p, err := purl.Parse(name); err == nil && !p.HasVersion() {
+		att.Scopes = []entry.Scope{{Purl: name}}
+		return att.Scopes[0].Subject(), nil
+	}
+	digest := d.digest
+	if digest == "" && len(statement.Subject) == 1 {
+		if sha := statement.Subject[0].Digest["sha256"]; sha != "" {
+			digest = "sha256:" + sha
+		}
+	}
+	algorithm, hex, ok := strings.Cut(digest, ":")
+	if !ok {
+		return entry.Subject{}, usage("which artifact of %s is it about?", name).hinted("give its digest with --digest sha256:<hex>")
+	}
+	return entry.Subject{Name: name, Algorithm: algorithm, Digest: hex}, nil
+}
+
+// mediaType guesses, by name first: it is a hint for readers.
+func mediaType(file string, data []byte) string {
+	t := mime.TypeByExtension(filepath.Ext(file))
+	if t == "" {
+		t = http.DetectContentType(data)
+	}
+	base, _, err := mime.ParseMediaType(t)
+	if err != nil {
+		return "application/octet-stream"
+	}
+	return base
+}
