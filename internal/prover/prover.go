@@ -11,7 +11,6 @@ package prover
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -141,14 +140,20 @@ func (s *State) record(ns mapfn.NS, data []byte) ([]byte, []byte, error) {
 	return record, p.Marshal(), nil
 }
 
-// errTooMany bounds a bundle.
-var errTooMany = reason.Errorf(reason.RequestTooLarge, "at most %d attestations", bundle.MaxAttestations)
+// What bounds a bundle.
+var (
+	errTooMany  = reason.Errorf(reason.RequestTooLarge, "at most %d attestations", bundle.MaxAttestations)
+	errTooLarge = reason.Errorf(reason.RequestTooLarge, "the bundle would be larger than %d bytes: ask for fewer attestations", bundle.MaxSize)
+)
 
 // Bundle returns the bundle of the attestations with the ids, in order. It
 // fails with not-found if the map does not have one of them.
 func (s *State) Bundle(ids []Hash) ([]byte, error) {
 	if len(ids) > bundle.MaxAttestations {
 		return nil, errTooMany
+	}
+	if len(ids) == 0 {
+		return nil, reason.Errorf(reason.RequestMalformed, "a bundle is of at least one attestation")
 	}
 	m := &maker{State: s, keys: map[Hash]*mapfn.KeyRecord{}, parties: map[Hash]bool{}, causes: map[uint64]bool{}, b: &bundle.Bundle{
 		MediaType:  bundle.MediaType,
@@ -165,7 +170,15 @@ func (s *State) Bundle(ids []Hash) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return m.b.Marshal()
+	b, err := m.b.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	// No reader would take it.
+	if len(b) > bundle.MaxSize {
+		return nil, errTooLarge
+	}
+	return b, nil
 }
 
 // maker puts a bundle together.
@@ -261,7 +274,7 @@ func (m *maker) party(id Hash) error {
 	if err := m.matches(leaves[0], r.Leaf); err != nil {
 		return err
 	}
-	m.b.Parties = append(m.b.Parties, bundle.Party{ID: hex.EncodeToString(id[:]), Entry: leaves[0], Record: b, Proof: p})
+	m.b.Parties = append(m.b.Parties, bundle.Party{Entry: leaves[0], Record: b, Proof: p})
 	return nil
 }
 

@@ -65,7 +65,8 @@ func (n *Node) Force(leaves ...[]byte) (first uint64, codes []reason.Code) {
 	n.tb.Helper()
 	n.stop()
 	f := n.forcer()
-	first, codes = f.size, f.batch(leaves)
+	first = f.size
+	codes = f.batch(leaves)
 	n.run()
 	return first, codes
 }

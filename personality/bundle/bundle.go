@@ -100,9 +100,9 @@ type Key struct {
 	Proof  Base64 `json:"proof"`
 }
 
-// Party is a party with the proof of its record and the leaf that enrolled it.
+// Party is a party with the proof of its record and the leaf that enrolled it,
+// whose id is the party's.
 type Party struct {
-	ID     string `json:"id"`
 	Entry  Leaf   `json:"entry"`
 	Record Record `json:"record"`
 	Proof  Base64 `json:"proof"`

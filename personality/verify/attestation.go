@@ -3,12 +3,14 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/trust"
 )
 
 // errNotLogged marks an attestation that the map does not have.
@@ -40,6 +42,10 @@ func (v *verifier) evidence(a *bundle.Attestation, r *Result) error {
 	if e.Kind != entry.KindAttestation {
 		return fmt.Errorf("entry: it is a %s, not an attestation", e.Kind)
 	}
+	// SPEC: names this log.
+	if !slices.Contains(e.Attestation.Logs, v.report.Origin) {
+		return fmt.Errorf("entry: it is not made for %s", v.report.Origin)
+	}
 	k, err := v.signer(e)
 	if err != nil {
 		return err
@@ -57,6 +63,11 @@ func (v *verifier) signer(e *entry.Entry) (*signer, error) {
 		return nil, fmt.Errorf("the bundle lacks key %x", e.KeyID)
 	}
 	k.used = true
+	// SPEC: parties hold the party of each key; a key that no party owns has
+	// none, and step 9 refuses it.
+	if k.record.Party != nil && v.parties[Hash(*k.record.Party)] != nil {
+		v.parties[Hash(*k.record.Party)].used = true
+	}
 	return k, e.Verify(k.key)
 }
 
@@ -102,7 +113,6 @@ func (v *verifier) party(k *signer, r *Result) error {
 	if p == nil {
 		return fmt.Errorf("the bundle lacks party %x", *k.record.Party)
 	}
-	p.used = true
 	r.Party, r.PartyName, r.PartyRoles = fmt.Sprintf("party:%x", p.id), p.enrol.Name, p.record.Roles
 	r.PartyEnded, r.KeyState = p.record.State == mapfn.StateEnded, k.record.State
 	return nil
@@ -117,8 +127,12 @@ func (v *verifier) judge(r *Result) {
 		}
 	}
 	// SPEC: bad news needs no freshness; good news does.
+	// The log's own clock, if it is ahead, would keep good news for ever.
+	asOf := v.report.AsOf.Format(time.RFC3339)
 	if age := v.o.Now.Sub(v.report.AsOf); age > v.o.MaxAge {
-		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", v.report.AsOf.Format(time.RFC3339), v.o.MaxAge)})
+		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", asOf, v.o.MaxAge)})
+	} else if !v.report.Witnessed && -age > trust.MaxSkew {
+		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("the log says that this is as of %s, which is to come", asOf)})
 	}
 	r.Verdict = Active
 	if len(r.Causes) > 0 {

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -85,24 +84,21 @@ func (v *verifier) loadKey(k *bundle.Key) error {
 }
 
 func (v *verifier) loadParty(p *bundle.Party) error {
-	id, err := hex.DecodeString(p.ID)
-	if err != nil || len(id) != 32 || hex.EncodeToString(id) != p.ID {
-		return errors.New("id is not 64 lower-case hex digits")
+	e, err := entry.Parse(p.Entry)
+	if err != nil {
+		return err
 	}
 	record, err := mapfn.ParseParty(p.Record)
 	if err != nil {
 		return err
 	}
-	if err := v.present(mapfn.NSParty, id, p.Record, p.Proof); err != nil {
-		return err
-	}
-	e, err := entry.Parse(p.Entry)
-	if err != nil {
+	// SPEC: its id is the party's, and the map key of record.
+	if err := v.present(mapfn.NSParty, e.ID[:], p.Record, p.Proof); err != nil {
 		return err
 	}
 	// SPEC: the party's entry hashes to its leaf. The map took only an
 	// enrolment there; its signature, by a registrar, was the map's to check.
-	if leafHash(p.Entry) != Hash(record.Leaf) || e.Kind != entry.KindParty || e.ID != Hash(id) {
+	if leafHash(p.Entry) != Hash(record.Leaf) || e.Kind != entry.KindParty || e.Party.Action != entry.ActionEnrol {
 		return errors.New("the entry is not the one that enrolled it")
 	}
 	if v.parties[e.ID] != nil {

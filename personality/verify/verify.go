@@ -16,6 +16,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/transparency-dev/merkle/proof"
@@ -159,11 +160,18 @@ func (v *verifier) run(data []byte) error {
 		}
 		v.report.Results = append(v.report.Results, r)
 	}
+	if slices.ContainsFunc(v.report.Results, func(r Result) bool { return r.Verdict == Invalid }) {
+		// The file fails already, and what failed may be what refers to a part.
+		return nil
+	}
 	return v.unused()
 }
 
 // checkpoint opens the checkpoint under the trust file.
 func (v *verifier) checkpoint() error {
+	if v.o.Policy == nil {
+		return errors.New("no trust file")
+	}
 	cp, err := v.o.Policy.Open([]byte(v.b.Checkpoint), v.o.Now)
 	if err != nil {
 		return err
