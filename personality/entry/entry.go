@@ -80,7 +80,10 @@ func build(leaf, payload []byte, keyID Hash, sig []byte) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, e.parseStatement(root)
+	if err := e.parseStatement(root); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // splitLeaf cuts a leaf into its parts.
@@ -216,5 +219,8 @@ func Sign(payload []byte, s Signer) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, e.Verify(key)
+	if err := e.Verify(key); err != nil {
+		return nil, err
+	}
+	return e, nil
 }

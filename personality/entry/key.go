@@ -33,7 +33,10 @@ type PublicKey struct {
 // SPEC.md, "Keys". Every error has the code key-weak.
 func ParseKey(spki []byte) (PublicKey, error) {
 	if point, ok := bytes.CutPrefix(spki, spkiEd25519); ok && len(point) == 32 {
-		return PublicKey{spki: bytes.Clone(spki)}, checkEd25519(point)
+		if err := checkEd25519(point); err != nil {
+			return PublicKey{}, err
+		}
+		return PublicKey{spki: bytes.Clone(spki)}, nil
 	}
 	xy, ok := bytes.CutPrefix(spki, spkiP256)
 	if !ok || len(xy) != 64 {
