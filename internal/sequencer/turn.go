@@ -256,7 +256,8 @@ func rootOf(tree *compact.Range) (Hash, error) {
 
 // readBack compares what is stored now with what was admitted and computed:
 // the leaves with the hashes of admission, the backend's root with our own, the
-// map with the seal. Nothing is signed before that.
+// state with what was written, the map with the seal. Nothing is signed before
+// that.
 func (s *Sequencer) readBack(ctx context.Context, d *draft, root backend.Root) error {
 	if root != (backend.Root{Size: d.tree.End(), Hash: d.treeRoot}) {
 		return fmt.Errorf("the store has root %x at size %d, computed was %x at %d", root.Hash, root.Size, d.treeRoot, d.tree.End())
@@ -273,7 +274,28 @@ func (s *Sequencer) readBack(ctx context.Context, d *draft, root backend.Root) e
 			n++
 		}
 	}
+	if err := s.checkSide(d.side); err != nil {
+		return err
+	}
 	return s.checkSealed(d.seal)
+}
+
+// checkSide compares the side store with what was written there. What the map
+// stores is not in the tree: without this a bit lost on its way would be found
+// when it is read, behind a signature.
+func (s *Sequencer) checkSide(side []backend.Write) error {
+	view := s.cfg.Backend.View()
+	defer view.Close()
+	for _, w := range side {
+		got, err := view.Get(w.Key)
+		if err != nil {
+			return err
+		}
+		if (got == nil) != (w.Value == nil) || !bytes.Equal(got, w.Value) {
+			return fmt.Errorf("side value %.60q differs from what was written", w.Key)
+		}
+	}
+	return nil
 }
 
 // checkSealed compares the stored map with the seal.
