@@ -36,15 +36,23 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	var dir, origin, listen string
+	var dir, origin, name, listen string
 	initCmd := &cobra.Command{
-		Use:   "init --dir DIR --origin ORIGIN",
-		Short: "make a node: keys, charter, a local witness",
+		Use:   "init --dir DIR --origin ORIGIN | --witness NAME",
+		Short: "make a node: a log with keys, charter and a local witness; or a witness alone",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return initNode(cmd, dir, origin) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if name != "" {
+				return initWitness(cmd, dir, name)
+			}
+			return initNode(cmd, dir, origin)
+		},
 	}
 	initCmd.Flags().StringVar(&dir, "dir", "", "directory of the node, empty or not there yet")
 	initCmd.Flags().StringVar(&origin, "origin", "", "name of the log for ever: the URL it will have, without https://")
+	initCmd.Flags().StringVar(&name, "witness", "", "make a witness alone, of this key name: the URL it will have, without https://")
+	initCmd.MarkFlagsOneRequired("origin", "witness")
+	initCmd.MarkFlagsMutuallyExclusive("origin", "witness")
 	serveCmd := &cobra.Command{
 		Use:   "serve --dir DIR --listen ADDR",
 		Short: "serve tiles, REST, gRPC, the witness, metrics and health on one address",
@@ -56,7 +64,6 @@ func command() *cobra.Command {
 	for _, c := range []*cobra.Command{initCmd, serveCmd} {
 		_ = c.MarkFlagRequired("dir")
 	}
-	_ = initCmd.MarkFlagRequired("origin")
 	root.AddCommand(initCmd, serveCmd)
 	return root
 }
@@ -72,6 +79,18 @@ func initNode(cmd *cobra.Command, dir, origin string) error {
   root.key       amends the charter: move it offline now, the node does not need it
 next: standingd serve --dir %s --listen 127.0.0.1:2025
 `, origin, dir, dir)
+	return err
+}
+
+func initWitness(cmd *cobra.Command, dir, name string) error {
+	if err := node.InitWitness(dir, name); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), `made a witness, %s, in %s
+  witness.vkey     its verifier key: logs put it into their trust.policy, with its URL, which ends in /witness
+  standingd.yaml   add the verifier keys of the logs it shall cosign under witness: logs:
+next: standingd serve --dir %s --listen 127.0.0.1:2026
+`, name, dir, dir)
 	return err
 }
 

@@ -12,8 +12,12 @@
 //	registrar.key        secret: enrols parties; for the registrar's desk
 //	root.key             secret: amends the charter; keep it offline
 //	witness.key          secret: the local witness
+//	witness.vkey         what trust files need to name it
 //	store/               the tree and the state
 //	witness/             what the local witness has cosigned
+//
+// A node without an origin in its configuration is a witness and nothing else:
+// of these it has standingd.yaml, witness.key, witness.vkey and witness/.
 //
 // Invariants:
 //
@@ -40,8 +44,8 @@ import (
 // written like 100ms, 1s, 10m; what is left out has the default.
 type Config struct {
 	// Origin of the log: the first line of its checkpoints, and the name of
-	// its keys. It never changes.
-	Origin string `yaml:"origin"`
+	// its keys. It never changes. Empty: no log here, only a witness.
+	Origin string `yaml:"origin,omitempty"`
 
 	// Batch says when a turn begins.
 	Batch struct {
@@ -68,7 +72,7 @@ type Config struct {
 		Backlog uint64 `yaml:"backlog,omitempty"`
 	} `yaml:"cosign,omitempty"`
 
-	// Witness says which other logs the local witness cosigns.
+	// Witness says which logs the local witness cosigns besides the one here.
 	Witness struct {
 		// Logs are verifier keys of their checkpoints; the name of a key is the
 		// log's origin.
@@ -87,6 +91,7 @@ const (
 	registrarFile = "registrar.key"
 	rootFile      = "root.key"
 	witnessFile   = "witness.key"
+	witnessVkey   = "witness.vkey"
 	storeDir      = "store"
 	witnessDir    = "witness"
 )
@@ -109,7 +114,7 @@ func ReadConfig(dir string) (*Config, error) {
 	if err := d.Decode(&c); err != nil {
 		return nil, fmt.Errorf("%s: %w", configFile, err)
 	}
-	if !trust.ValidOrigin(c.Origin) {
+	if c.Origin != "" && !trust.ValidOrigin(c.Origin) {
 		return nil, fmt.Errorf("%s: origin %.80q is not [a-z0-9./-]{1,255}", configFile, c.Origin)
 	}
 	return &c, nil

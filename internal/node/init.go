@@ -32,10 +32,7 @@ func Init(ctx context.Context, dir, origin string, log *slog.Logger) error {
 	if !trust.ValidOrigin(origin) {
 		return fmt.Errorf("origin %.80q is not [a-z0-9./-]{1,255}: use the URL the log will have, without https:// and in lower case", origin)
 	}
-	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
-		return fmt.Errorf("%s is not empty: a node needs a directory of its own", dir)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return err
 	}
 	if err := makeKeys(dir, origin); err != nil {
@@ -53,6 +50,41 @@ func Init(ctx context.Context, dir, origin string, log *slog.Logger) error {
 	return writeConfig(dir, &Config{Origin: origin})
 }
 
+// InitWitness makes a node in dir that is a witness and nothing else. name is
+// its key name: the URL it will have, without the scheme.
+func InitWitness(dir, name string) error {
+	if !trust.ValidOrigin(name) {
+		return fmt.Errorf("name %.80q is not [a-z0-9./-]{1,255}: use the URL the witness will have, without https:// and in lower case", name)
+	}
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	if _, err := makeWitness(dir, name); err != nil {
+		return err
+	}
+	return writeConfig(dir, &Config{})
+}
+
+// makeDir makes the directory of a new node.
+func makeDir(dir string) error {
+	if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
+		return fmt.Errorf("%s is not empty: a node needs a directory of its own", dir)
+	}
+	return os.MkdirAll(dir, 0o700)
+}
+
+// makeWitness writes the witness's key and returns what trust files need.
+func makeWitness(dir, name string) (vkey string, err error) {
+	skey, vkey, err := witness.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return "", err
+	}
+	if err := keyfile.WriteNew(filepath.Join(dir, witnessFile), []byte(skey+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	return vkey, keyfile.WriteNew(filepath.Join(dir, witnessVkey), []byte(vkey+"\n"), 0o644)
+}
+
 // makeKeys writes the keys of log and witness, and the trust file.
 func makeKeys(dir, origin string) error {
 	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
@@ -63,7 +95,7 @@ func makeKeys(dir, origin string) error {
 	if err != nil {
 		return err
 	}
-	wSkey, wVkey, err := witness.GenerateKey(rand.Reader, origin+"/witness")
+	wVkey, err := makeWitness(dir, origin+"/witness")
 	if err != nil {
 		return err
 	}
@@ -73,7 +105,7 @@ func makeKeys(dir, origin string) error {
 		name, text string
 		mode       os.FileMode
 	}{
-		{logKeyFile, skey, 0o600}, {mldsaKeyFile, mlSkey, 0o600}, {witnessFile, wSkey, 0o600},
+		{logKeyFile, skey, 0o600}, {mldsaKeyFile, mlSkey, 0o600},
 		{logVkeyFile, vkey, 0o644}, {mldsaVkeyFile, mlVkey, 0o644},
 	} {
 		if err := keyfile.WriteNew(filepath.Join(dir, f.name), []byte(f.text+"\n"), f.mode); err != nil {

@@ -70,6 +70,16 @@ func (n *Node) Close() error {
 }
 
 func (n *Node) open(ctx context.Context, dir string) error {
+	if n.cfg.Origin == "" {
+		if err := n.openWitness(dir, nil); err != nil {
+			return err
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/witness/", http.StripPrefix("/witness", n.witness))
+		mux.HandleFunc("/healthz", n.health)
+		n.handler = mux
+		return nil
+	}
 	signers, vkeys, err := readSigners(dir)
 	if err != nil {
 		return err
@@ -142,7 +152,10 @@ func (n *Node) openWitness(dir string, vkeys []string) error {
 	if n.state, err = witness.OpenDir(filepath.Join(dir, witnessDir)); err != nil {
 		return err
 	}
-	logs := []witness.Log{{Origin: n.cfg.Origin, Vkeys: vkeys}}
+	var logs []witness.Log
+	if n.cfg.Origin != "" {
+		logs = append(logs, witness.Log{Origin: n.cfg.Origin, Vkeys: vkeys})
+	}
 	for _, vkey := range n.cfg.Witness.Logs {
 		origin, _, _ := strings.Cut(vkey, "+")
 		logs = append(logs, witness.Log{Origin: origin, Vkeys: []string{vkey}})
@@ -219,6 +232,10 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 // health answers 200 while the log writes and publishes.
 func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	if n.sequencer == nil {
+		_, _ = fmt.Fprintln(w, "ok")
+		return
+	}
 	if err := n.sequencer.Err(); err != nil {
 		http.Error(w, "read-only: "+err.Error(), http.StatusServiceUnavailable)
 		return
@@ -242,7 +259,9 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes: 16 << 10,
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.sequencer.Run(gctx) })
+	if n.sequencer != nil {
+		g.Go(func() error { return n.sequencer.Run(gctx) })
+	}
 	g.Go(func() error {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
