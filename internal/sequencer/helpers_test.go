@@ -83,11 +83,17 @@ func newRig(tb testing.TB) *rig {
 	r.signer, r.vkey = recorder{inner, r}, vkey
 	r.meetWitness(new(witness.MemStore))
 	b := r.store(r.fs)
-	root := testlog.NewKey("root", false)
-	charter := r.verified(testlog.Charter(testOrigin, nil, "open", []*testlog.Key{r.registrar}, root), root)
-	r.must(Init(tb.Context(), r.config(b), charter))
+	r.found(b)
 	r.must(b.Close())
 	return r
+}
+
+// found writes the charter and its seal into an empty store.
+func (r *rig) found(b backend.Backend) {
+	r.Helper()
+	root := testlog.NewKey("root", false)
+	charter := r.verified(testlog.Charter(testOrigin, nil, "open", []*testlog.Key{r.registrar}, root), root)
+	r.must(Init(r.Context(), r.config(b), charter))
 }
 
 // meetWitness makes the witness that keeps its memory in store the log's only
