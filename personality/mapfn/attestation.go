@@ -107,7 +107,8 @@ func (s *step) sharesPackage(old *AttestationRecord) (bool, error) {
 	}
 	e, err := entry.Parse(leaf)
 	if err != nil {
-		return false, fmt.Errorf("leaf %d, which has effect, does not parse: %w", old.Issued, err)
+		// Without the cause's code, which would make the new leaf ignored.
+		return false, fmt.Errorf("%w: leaf %d, which it names, is no entry: %v", ErrRecord, old.Issued, err)
 	}
 	for _, a := range e.Subjects {
 		if slices.ContainsFunc(s.e.Subjects, func(b entry.Subject) bool { return a.Purl.Package() == b.Purl.Package() }) {

@@ -21,6 +21,7 @@
 package mapfn
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -78,6 +79,10 @@ func signer(e *entry.Entry, keys Keys) (entry.PublicKey, error) {
 	}
 	if spki == nil {
 		return entry.PublicKey{}, reason.Errorf(reason.KeyUnknown, "key %x is not known to this log", e.KeyID)
+	}
+	// A wrong answer is the store's fault: it MUST NOT make the leaf ignored.
+	if sha256.Sum256(spki) != e.KeyID {
+		return entry.PublicKey{}, fmt.Errorf("key %x: the SubjectPublicKeyInfo read has another hash", e.KeyID)
 	}
 	return entry.ParseKey(spki)
 }
@@ -287,6 +292,11 @@ var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
 // appendEvent returns the root and the peaks of the event list at (ns, data),
 // which has count events, after e.
 func (s *step) appendEvent(ns NS, data []byte, count uint64, e Event) (Hash, []Hash, error) {
+	// SPEC: step reads the peaks under a list root of a record it read. An
+	// empty list has no record, and no peaks.
+	if count == 0 {
+		return appendLeaf(nil, 0, e.Append(nil))
+	}
 	peaks, err := s.r.Peaks(ns, data)
 	if err != nil {
 		return Hash{}, nil, fmt.Errorf("reading the list at %d %x: %w", ns, data, err)
