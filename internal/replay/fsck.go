@@ -2,11 +2,13 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/personality/seal"
 )
 
 // Source is a log to be read.
@@ -18,17 +20,22 @@ type Source interface {
 }
 
 // Fsck replays the first size leaves of a log and checks that they have the
-// root given and end in a live seal. It fails with the first bad thing.
+// root given and end in a live seal. It fails with the first bad thing; what a
+// changed leaf breaks first is the next seal, which becomes a stray.
 // progress, which may be nil, is called now and then with the leaves done.
 func Fsck(ctx context.Context, src Source, origin string, size uint64, root Hash, progress func(done uint64)) (*Log, error) {
 	l := New(origin, func(index uint64) ([]byte, error) { return src.Leaf(ctx, index) })
 	var last Outcome
+	var stray string // the first one
 	for leaf, err := range src.Leaves(ctx, size) {
 		if err != nil {
 			return l, fmt.Errorf("reading leaf %d: %w", l.Size(), err)
 		}
 		if last, err = l.Add(leaf); err != nil {
 			return l, err
+		}
+		if stray == "" && last.Seal == nil && seal.Is(leaf) {
+			stray = fmt.Sprintf("; the first seal that is not over the leaves before it is leaf %d", l.Size()-1)
 		}
 		if progress != nil && l.Size()%1024 == 0 {
 			progress(l.Size())
@@ -39,7 +46,10 @@ func Fsck(ctx context.Context, src Source, origin string, size uint64, root Hash
 		return l, err
 	}
 	if l.Size() != size || got != root {
-		return l, fmt.Errorf("%d leaves have root %x; the checkpoint says root %x at size %d", l.Size(), got, root, size)
+		return l, fmt.Errorf("%d leaves have root %x; the checkpoint says root %x at size %d%s", l.Size(), got, root, size, stray)
+	}
+	if size == 0 {
+		return l, errors.New("the log has no leaves")
 	}
 	if last.Seal == nil {
 		return l, fmt.Errorf("the last leaf, %d, is not a live seal", size-1)
@@ -78,8 +88,8 @@ func (s Store) Leaf(ctx context.Context, index uint64) ([]byte, error) {
 	return leaves[0], nil
 }
 
-// CheckMap compares the map kept in the store with the one replayed: every
-// record, through the roots that both have.
+// CheckMap compares the state kept in the store with the one replayed: every
+// record, event and withdrawal, through the roots that both have.
 func (s Store) CheckMap(ctx context.Context, l *Log) error {
 	view := s.View()
 	defer view.Close()
@@ -90,6 +100,18 @@ func (s Store) CheckMap(ctx context.Context, l *Log) error {
 	if m.Version() != l.Size() || m.Root() != l.MapRoot() || m.Keys() != l.status.keys {
 		return fmt.Errorf("the stored map, at size %d with root %x, is not the one the leaves give, root %x at size %d",
 			m.Version(), m.Root(), l.MapRoot(), l.Size())
+	}
+	list, err := m.WithdrawalRoot()
+	if err != nil {
+		return err
+	}
+	want, err := rootOf(l.withdrawals)
+	if err != nil {
+		return err
+	}
+	if m.WithdrawalCount() != l.withdrawals.End() || list != want {
+		return fmt.Errorf("the stored withdrawal list, %d records with root %x, is not the one the leaves give, %d with root %x",
+			m.WithdrawalCount(), list, l.withdrawals.End(), want)
 	}
 	return m.Check(ctx)
 }
