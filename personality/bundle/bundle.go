@@ -188,7 +188,8 @@ func (p *Path) UnmarshalText(text []byte) error {
 	if err := b.UnmarshalText(text); err != nil {
 		return err
 	}
-	if len(b)%32 != 0 || len(b) > 32*maxPath {
+	// No path is empty: a log has at least two leaves.
+	if len(b) == 0 || len(b)%32 != 0 || len(b) > 32*maxPath {
 		return fmt.Errorf("path of %d bytes", len(b))
 	}
 	*p = make(Path, 0, len(b)/32)
@@ -205,8 +206,10 @@ func Parse(data []byte) (*Bundle, error) {
 	}
 	var b Bundle
 	// SPEC: members are exactly these, each at most once; names are compared
-	// with case. The library refuses duplicate names by itself.
-	if err := json.Unmarshal(data, &b, json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false)); err != nil {
+	// with case; none is null. The library refuses duplicate names by itself.
+	strict := json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false),
+		json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
+	if err := json.Unmarshal(data, &b, strict); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
 	if b.MediaType != MediaType {
@@ -219,6 +222,14 @@ func Parse(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%w: %d attestations, %d causes", ErrMalformed, n, len(b.Causes))
 	}
 	return &b, nil
+}
+
+// refuseNull stands before the reader of every value.
+func refuseNull(d *jsontext.Decoder, _ any) error {
+	if d.PeekKind() == jsontext.KindNull {
+		return errors.New("null")
+	}
+	return errors.ErrUnsupported
 }
 
 // Marshal writes the file.

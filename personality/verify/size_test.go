@@ -9,7 +9,6 @@ import (
 
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
-	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/verify"
 )
@@ -17,7 +16,7 @@ import (
 // TestSize measures the bundle of one attestation in a log of 20,000 leaves
 // whose map is as large as that of a generated log.
 func TestSize(t *testing.T) {
-	const limit = 5 << 10
+	const limit, perCause = 5 << 10, 720
 	n := testnode.New(t, "log.example/size")
 	p := n.Enrol("steward", 3)
 	at := func(i int) *entry.Entry {
@@ -39,22 +38,20 @@ func TestSize(t *testing.T) {
 		if r := verify.Bundle(file, n.Reader()); r.Verdict != tt.want {
 			t.Fatalf("%s: verdict %v, %v", tt.name, r.Verdict, r.Err)
 		}
-		rest, parts := measure(t, file)
+		rest, causes, parts := measure(t, file)
 		t.Logf("%s: %d bytes, %d besides entries and signature lines: %s", tt.name, len(file), rest, parts)
-		if rest > limit {
-			t.Errorf("%s: %d bytes besides entries and signature lines, at most %d", tt.name, rest, limit)
+		if n := len(parse(t, file).Causes); rest-causes > limit || causes > n*perCause {
+			t.Errorf("%s: %d bytes besides entries, signature lines and causes, at most %d; %d for %d causes, at most %d each",
+				tt.name, rest-causes, limit, causes, n, perCause)
 		}
 	}
 }
 
 // measure returns the length of a bundle without its entries and signature
-// lines, and where the bytes are.
-func measure(t *testing.T, file []byte) (rest int, parts string) {
+// lines, that of its causes among it, and where the bytes are.
+func measure(t *testing.T, file []byte) (rest, causes int, parts string) {
 	t.Helper()
-	b, err := bundle.Parse(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := parse(t, file)
 	size := func(x any) int {
 		raw, err := json.Marshal(x)
 		if err != nil {
@@ -64,7 +61,6 @@ func measure(t *testing.T, file []byte) (rest int, parts string) {
 	}
 	a := b.Attestations[0]
 	entries := len(a.Entry) + len(b.Parties[0].Entry)
-	causes := 0
 	for _, c := range b.Causes {
 		entries += len(c.Entry)
 		causes += size(c) - len(c.Entry)
@@ -79,5 +75,5 @@ func measure(t *testing.T, file []byte) (rest int, parts string) {
 		entries, signatures, size(b.Checkpoint)-signatures, size(b.Seal.Leaf), size(b.Seal.Path),
 		size(a.Path), len(a.Record), size(a.Proof), size(b.Keys[0]), size(b.Keys[0].Proof),
 		size(b.Parties[0])-len(b.Parties[0].Entry), size(b.Parties[0].Proof), causes)
-	return len(file) - entries - signatures, parts
+	return len(file) - entries - signatures, causes, parts
 }

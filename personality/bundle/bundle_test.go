@@ -1,0 +1,117 @@
+package bundle
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// minimal is a bundle that parses, and proves nothing.
+const minimal = `{"mediaType":"application/vnd.standing.bundle.v1+json","checkpoint":"c","seal":{"leaf":"s","path":"` + hash + `"},` +
+	`"attestations":[{"entry":` + leaf + `,"path":"` + hash + `","record":{"v":1},"proof":"AQ=="}],` +
+	`"keys":[{"spki":"AQ==","record":{"v":1},"proof":"AQ=="}],` +
+	`"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],` +
+	`"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]}`
+
+const (
+	hash = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	leaf = `{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"` +
+		`0000000000000000000000000000000000000000000000000000000000000000","sig":"AQ=="}]}`
+)
+
+// TestParse checks what is well-formed and what is not; each row replaces a
+// part of minimal.
+func TestParse(t *testing.T) {
+	for _, tt := range []struct {
+		name, old, new string
+		ok             bool
+	}{
+		{"as it is", "", "", true},
+		{"white space", `{"v":1}`, "{ \"v\":\n1\t}", true},
+		{"no causes", `,"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]`, "", true},
+		{"empty causes", `[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]`, "[]", true},
+		{"escapes", `"seal":`, `"\u0073eal":`, true},
+		{"absent record", `"path":"` + hash + `","record":{"v":1},"proof"`, `"proof"`, true},
+		{"base64url in an entry", `"sig":"AQ=="`, `"sig":"_w=="`, true},
+
+		{"unknown member", `"seal":`, `"extra":1,"seal":`, false},
+		{"unknown member of an attestation", `"attestations":[{`, `"attestations":[{"x-note":"a",`, false},
+		{"unknown member of an entry", `"payloadType"`, `"x":"","payloadType"`, false},
+		{"duplicate member", `"seal":`, `"checkpoint":"c","seal":`, false},
+		{"duplicate by escape", `"seal":`, `"checkp\u006fint":"c","seal":`, false},
+		{"another case", `"seal":`, `"Seal":`, false},
+		{"other media type", `bundle.v1`, `bundle.v2`, false},
+		{"null checkpoint", `"checkpoint":"c"`, `"checkpoint":null`, false},
+		{"null path", `"path":"` + hash + `","record"`, `"path":null,"record"`, false},
+		{"null proof", `"proof":"AQ=="}],"keys"`, `"proof":null}],"keys"`, false},
+		{"null record", `"record":{"v":1},"proof":"AQ=="}],"keys"`, `"record":null,"proof":"AQ=="}],"keys"`, false},
+		{"null index", `"index":7`, `"index":null`, false},
+		{"null causes", `"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]`, `"causes":null`, false},
+		{"null attestation", `"attestations":[`, `"attestations":[null,`, false},
+		{"empty path", `"path":"` + hash + `","record"`, `"path":"","record"`, false},
+		{"path of 31 bytes", hash, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", false},
+		{"base64 with trailing bits", `"proof":"AQ=="`, `"proof":"AR=="`, false},
+		{"base64 unpadded", `"proof":"AQ=="`, `"proof":"AQ"`, false},
+		{"base64 with a line break", `"proof":"AQ=="`, `"proof":"A\nQ=="`, false},
+		{"base64url", `"proof":"AQ=="`, `"proof":"_w=="`, false},
+		{"record that is an array", `{"v":1}`, `[1]`, false},
+		{"index with a fraction", `"index":7`, `"index":7.0`, false},
+		{"index with an exponent", `"index":7`, `"index":7e0`, false},
+		{"negative index", `"index":7`, `"index":-7`, false},
+		{"index as a string", `"index":7`, `"index":"7"`, false},
+		{"index beyond 64 bits", `"index":7`, `"index":18446744073709551616`, false},
+		{"two signatures", `"sig":"AQ=="}]`, `"sig":"AQ=="},{"keyid":"00","sig":"AQ=="}]`, false},
+		{"no attestation", `"attestations":[{"entry":` + leaf + `,"path":"` + hash + `","record":{"v":1},"proof":"AQ=="}]`, `"attestations":[]`, false},
+		{"data after it", `"index":7,"path":"` + hash + `"}]}`, `"index":7,"path":"` + hash + `"}]} {}`, false},
+		{"invalid UTF-8", `"checkpoint":"c"`, "\"checkpoint\":\"\xff\"", false},
+		{"lone surrogate", `"checkpoint":"c"`, `"checkpoint":"\ud800"`, false},
+		{"byte order mark", `{"mediaType"`, "\ufeff{\"mediaType\"", false},
+	} {
+		file := strings.Replace(minimal, tt.old, tt.new, 1)
+		if file == minimal && tt.old != tt.new {
+			t.Fatalf("%s: nothing is replaced", tt.name)
+		}
+		_, err := Parse([]byte(file))
+		if (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: not ErrMalformed: %v", tt.name, err)
+		}
+	}
+}
+
+// TestLimits checks the greatest numbers of things.
+func TestLimits(t *testing.T) {
+	attestation := `{"entry":` + leaf + `,"proof":"AQ=="}`
+	cause := `{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}`
+	file := func(attestations, causes, parties int) string {
+		list := func(item string, n int) string { return strings.TrimSuffix(strings.Repeat(item+",", n), ",") }
+		return `{"mediaType":"` + MediaType + `","checkpoint":"c","seal":{"leaf":"s","path":"` + hash + `"},"attestations":[` +
+			list(attestation, attestations) + `],"keys":[],"parties":[` + list(`{"entry":`+leaf+`,"record":{},"proof":""}`, parties) +
+			`],"causes":[` + list(cause, causes) + `]}`
+	}
+	for _, tt := range []struct {
+		attestations, causes, parties int
+		ok                            bool
+	}{
+		{1, 2, 0, true}, {1, 3, 0, false}, {2, 4, 0, true},
+		{MaxAttestations, 0, 0, true}, {MaxAttestations + 1, 0, 0, false},
+		{1, 0, maxList, true}, {1, 0, maxList + 1, false},
+	} {
+		if _, err := Parse([]byte(file(tt.attestations, tt.causes, tt.parties))); (err == nil) != tt.ok {
+			t.Errorf("%d attestations, %d causes, %d parties: %v", tt.attestations, tt.causes, tt.parties, err)
+		}
+	}
+	full := file(1, 0, 0)
+	if _, err := Parse([]byte(full + strings.Repeat(" ", MaxSize-len(full)))); err != nil {
+		t.Errorf("%d bytes: %v", MaxSize, err)
+	}
+	if _, err := Parse([]byte(full + strings.Repeat(" ", MaxSize-len(full)+1))); err == nil {
+		t.Errorf("%d bytes are accepted", MaxSize+1)
+	}
+	long := strings.Replace(minimal, hash, strings.Repeat("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", 22), 1)
+	if _, err := Parse([]byte(long)); err == nil {
+		t.Error("a path of more than 64 hashes is accepted")
+	}
+}

@@ -1,0 +1,318 @@
+package verify_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/standing-log/standing/personality/verify"
+)
+
+// class is what may become of a bundle in which one thing was changed.
+type class int
+
+const (
+	// refused: the whole, or the one attestation, is INVALID.
+	refused class = iota
+	// same: the change means nothing, and every verdict is what it was.
+	same
+	// fewer: what is left is true, if it is not refused: each attestation that
+	// is still there has the verdict that it had.
+	fewer
+)
+
+// meaningless lists every change that a reader may not notice; all others are
+// refused. A row is used when path and op both match.
+var meaningless = []struct {
+	path, op string
+	want     class
+	why      string
+}{
+	{`^$`, `^reverse`, same, "JSON objects have no order"},
+	{`^\.(seal|attestations\[\d\]|keys\[\d\]|parties\[\d\]|causes\[\d\])$`, `^reverse`, same, "JSON objects have no order"},
+	{`\.entry$`, `^reverse`, same, "an entry is made canonical again"},
+	{`\.entry\.signatures\[0\]$`, `^reverse`, same, "an entry is made canonical again"},
+	{`^\.(attestations|keys|parties|causes)$`, `^reverse`, same, "the order of parts says nothing"},
+	{`^\.causes(\[\d\])?$`, `^remove$`, same, "causes may be absent"},
+	{`^\.causes$`, `^replace by \[\]$`, same, "causes may be absent"},
+	{`^\.checkpoint$`, `^unused bits`, same, "signed notes do not say that base64 is canonical"},
+	{`^\.attestations\[\d\]$`, `^remove$`, fewer, "the rest is a bundle of the rest"},
+	{`^\.attestations(\[\d\])?$`, `^swap: `, fewer, "another attestation of the same signer at the same checkpoint"},
+}
+
+// truth is what honest bundles say, by checkpoint and attestation.
+type truth map[string]map[string]verify.Verdict
+
+func (w truth) add(t testing.TB, file []byte, o verify.Options) {
+	t.Helper()
+	r := verify.Bundle(file, o)
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	at := string(r.Root[:])
+	if w[at] == nil {
+		w[at] = map[string]verify.Verdict{}
+	}
+	for _, a := range r.Results {
+		w[at][a.ID] = a.Verdict
+	}
+}
+
+// classify returns what became of a changed file; lie says that a verdict is
+// not the one that honest bundles give.
+func (w truth) classify(r *verify.Report, before []string) (got class, lie string) {
+	if r.Err == nil && len(r.Results) == 0 {
+		return refused, "no error and no result"
+	}
+	var ids []string
+	for _, a := range r.Results {
+		if a.Verdict == verify.Invalid {
+			continue
+		}
+		ids = append(ids, a.ID)
+		if want, ok := w[string(r.Root[:])][a.ID]; !ok || want != a.Verdict {
+			lie = fmt.Sprintf("%s is %v, want %v", a.ID, a.Verdict, want)
+		}
+	}
+	slices.Sort(ids)
+	switch {
+	case r.Verdict == verify.Invalid:
+		return refused, lie
+	case slices.Equal(ids, before):
+		return same, lie
+	}
+	return fewer, lie
+}
+
+// swapper applies changes to one bundle.
+type swapper struct {
+	*testing.T
+	truth  truth
+	reader verify.Options
+	ids    []string            // of the unchanged bundle, sorted
+	rows   [][2]*regexp.Regexp // of meaningless: path and op
+	used   []bool              // of the rows
+	count  int
+}
+
+// try judges one changed file.
+func (s *swapper) try(path, op string, file []byte) {
+	s.Helper()
+	s.count++
+	r := verify.Bundle(file, s.reader)
+	got, lie := s.truth.classify(r, s.ids)
+	if lie != "" {
+		s.Errorf("%s, %s: %s", path, op, lie)
+	}
+	want := refused
+	for i, row := range meaningless {
+		if s.rows[i][0].MatchString(path) && s.rows[i][1].MatchString(op) {
+			want, s.used[i] = row.want, s.used[i] || got != refused
+		}
+	}
+	if got != want && (want != fewer || got == refused && lie != "") {
+		s.Errorf("%s, %s: class %d (%v, %v), want %d", path, op, got, r.Verdict, r.Err, want)
+	}
+}
+
+// TestSwap changes one thing after the other in real bundles: each value is
+// replaced by that of other bundles, spoilt, removed, doubled, reordered and
+// renamed. The oracle is the verdicts of the unchanged bundles.
+func TestSwap(t *testing.T) {
+	s, foreign := newScene(t, origin), newScene(t, "log.example/other")
+	honest := truth{}
+	honest.add(t, s.early, s.Reader())
+	for name := range s.att {
+		honest.add(t, s.bundle(name), s.Reader())
+	}
+	used := make([]bool, len(meaningless))
+	var rows [][2]*regexp.Regexp
+	for _, row := range meaningless {
+		rows = append(rows, [2]*regexp.Regexp{regexp.MustCompile(row.path), regexp.MustCompile(row.op)})
+	}
+	for _, tt := range []struct {
+		name   string
+		names  []string
+		stride int // of characters that are spoilt in strings
+		donors map[string][]byte
+	}{
+		{"active", []string{"active"}, 2, map[string][]byte{
+			"of the same signer": s.bundle("successor"), "of another party": s.bundle("of another"),
+			"earlier": s.early, "another log": foreign.bundle("active"), "several": s.bundle("revoked", "of another", "active"),
+		}},
+		{"revoked", []string{"void and revoked"}, 5, map[string][]byte{
+			"of another key": s.bundle("revoked"), "void": s.bundle("void"), "active": s.bundle("active"),
+			"earlier": s.early, "another log": foreign.bundle("void and revoked"),
+		}},
+		{"several", []string{"revoked", "of another", "active"}, 97, map[string][]byte{
+			"others": s.bundle("held", "of ended party", "reinstated"), "earlier": s.early,
+			"another log": foreign.bundle("revoked", "of another", "active"),
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := s.bundle(tt.names...)
+			w := &swapper{T: t, truth: honest, reader: s.Reader(), rows: rows, used: used}
+			for _, name := range tt.names {
+				w.ids = append(w.ids, s.att[name].IDString())
+			}
+			slices.Sort(w.ids)
+			root := parseTree(t, file)
+			if !bytes.Equal(root.bytes(), file) {
+				t.Fatal("a bundle is not written as it was read")
+			}
+			donors := map[string]map[string]*tree{}
+			for name, donor := range tt.donors {
+				donors[name] = parseTree(t, donor).paths()
+			}
+			root.walk(func(path string, at *tree, with func(*tree) []byte) {
+				w.swap(path, at, with, donors)
+				w.spoil(path, at, with, tt.stride)
+				w.shape(path, at, with)
+			})
+			t.Logf("%d changes", w.count)
+		})
+	}
+	for i, row := range meaningless {
+		if !used[i] {
+			t.Errorf("nothing shows that %q, %q is accepted: %s", row.path, row.op, row.why)
+		}
+	}
+}
+
+// swap replaces a value by the one at the same place of other bundles.
+func (s *swapper) swap(path string, at *tree, with func(*tree) []byte, donors map[string]map[string]*tree) {
+	for name, donor := range donors {
+		if path != "" && donor[path] != nil && !bytes.Equal(donor[path].bytes(), at.bytes()) {
+			s.try(path, "swap: "+name, with(donor[path]))
+		}
+	}
+}
+
+// spoil changes a scalar a little: each stride-th character of a string, its
+// lines, and a number by one.
+func (s *swapper) spoil(path string, at *tree, with func(*tree) []byte, stride int) {
+	switch at.kind {
+	case '0':
+		var n uint64
+		if _, err := fmt.Sscan(at.text, &n); err != nil {
+			s.Fatal(err)
+		}
+		for _, v := range []string{fmt.Sprint(n + 1), fmt.Sprint(n - 1), "0", fmt.Sprint(n + 1<<32), fmt.Sprint(n + 1<<63), at.text + ".0", at.text + "e0", "-" + at.text} {
+			if v != at.text {
+				s.try(path, "number "+v, with(&tree{kind: '0', text: v}))
+			}
+		}
+	case '"':
+		text := []rune(at.text)
+		if path == ".checkpoint" {
+			stride = 1
+		}
+		for i := 0; i < len(text); i += stride {
+			spoilt := slices.Clone(text)
+			spoilt[i] ^= 1
+			op := fmt.Sprintf("character %d", i)
+			if path == ".checkpoint" && slices.EqualFunc(signatures(string(spoilt)), signatures(at.text), bytes.Equal) {
+				op = "unused bits in " + op
+			}
+			s.try(path, op, with(str(string(spoilt))))
+		}
+		for i := 0; i < len(text); i += max(stride, len(text)/8) {
+			s.try(path, fmt.Sprintf("cut at %d", i), with(str(string(text[:i]))))
+			s.try(path, fmt.Sprintf("without character %d", i), with(str(string(slices.Delete(slices.Clone(text), i, i+1)))))
+			s.try(path, fmt.Sprintf("upper case from %d", i), s.upper(at.text, string(text[:i]), with))
+		}
+		s.try(path, "longer", with(str(at.text+"A")))
+		s.try(path, "longer by a line", with(str(at.text+"\n")))
+		s.try(path, "longer by 32 bytes", with(str(at.text+"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")))
+		s.lines(path, at, with)
+	}
+}
+
+// signatures returns the bytes of a checkpoint's signature lines, and what else
+// there is as it is.
+func signatures(checkpoint string) (all [][]byte) {
+	for line := range strings.Lines(checkpoint) {
+		i := strings.LastIndex(line, " ") + 1
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(line[i:], "\n"))
+		if err != nil || !strings.HasPrefix(line, "— ") {
+			i, raw = len(line), nil
+		}
+		all = append(all, []byte(line[:i]), raw)
+	}
+	return all
+}
+
+// upper writes what is behind head in upper case, or spoils it if that is
+// nothing new.
+func (s *swapper) upper(text, head string, with func(*tree) []byte) []byte {
+	u := head + strings.ToUpper(text[len(head):])
+	if u == text {
+		u += "0"
+	}
+	return with(str(u))
+}
+
+// lines removes, doubles and swaps the lines of a checkpoint or seal.
+func (s *swapper) lines(path string, at *tree, with func(*tree) []byte) {
+	lines := strings.SplitAfter(strings.TrimSuffix(at.text, "\n"), "\n")
+	if len(lines) < 2 {
+		return
+	}
+	lines[len(lines)-1] += "\n"
+	for i := range lines {
+		s.try(path, fmt.Sprintf("line %d removed", i+1), with(str(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), ""))))
+		if twice := strings.Join(slices.Insert(slices.Clone(lines), i, lines[i]), ""); !s.signatureTwice(path, lines[i]) {
+			s.try(path, fmt.Sprintf("line %d twice", i+1), with(str(twice)))
+		}
+		for j := range i {
+			c := slices.Clone(lines)
+			if c[i], c[j] = c[j], c[i]; c[i] != c[j] && !(strings.HasPrefix(c[i], "— ") && strings.HasPrefix(c[j], "— ")) {
+				s.try(path, fmt.Sprintf("lines %d and %d swapped", j+1, i+1), with(str(strings.Join(c, ""))))
+			}
+		}
+	}
+}
+
+// signatureTwice says that a line is one of those which TestSignatureLines
+// looks at.
+func (s *swapper) signatureTwice(path, line string) bool {
+	return path == ".checkpoint" && strings.HasPrefix(line, "— ")
+}
+
+// shape removes, doubles, reorders, renames, and puts other types in.
+func (s *swapper) shape(path string, at *tree, with func(*tree) []byte) {
+	if path != "" {
+		s.try(path, "remove", with(nil))
+	}
+	for _, v := range []*tree{{kind: 'n', text: "null"}, {kind: 't', text: "true"}, str(""), {kind: '0', text: "0"}, {kind: '['}, {kind: '{'}} {
+		if b := v.bytes(); !bytes.Equal(b, at.bytes()) {
+			s.try(path, fmt.Sprintf("replace by %s", b), with(v))
+		}
+	}
+	if at.kind == '{' {
+		c := at.clone()
+		c.names, c.items = append(c.names, "x-note"), append(c.items, str("hello"))
+		s.try(path, "one more member", with(c))
+	}
+	for i, item := range at.items {
+		c := at.clone()
+		c.items = slices.Insert(c.items, i, item)
+		if at.kind == '{' {
+			c.names = slices.Insert(c.names, i, at.names[i])
+			renamed := at.clone()
+			renamed.names[i] = strings.ToUpper(at.names[i][:1]) + at.names[i][1:]
+			s.try(path, "renamed "+renamed.names[i], with(renamed))
+		}
+		s.try(path, fmt.Sprintf("item %d twice", i), with(c))
+	}
+	if len(at.items) > 1 {
+		c := at.clone()
+		slices.Reverse(c.items)
+		slices.Reverse(c.names)
+		s.try(path, "reverse", with(c))
+	}
+}
