@@ -17,7 +17,7 @@ Check      verify FILE      judge a bundle; never uses the network
 Attest     new PURL         write a commented attestation.yaml from the light template
            issue FILE       show what becomes public, sign it, submit it
            revoke ID        withdraw an attestation, hold it, or lift a hold
-           submit FILE…     send signed entries (safe to repeat), or log a document by its digest
+           submit FILE…     send signed entries (may be repeated), or log a document by its digest
 Take part  keygen           make an ordinary and a recovery key
            join LOG         write a signed request to be enrolled in a log
            enrol REQUEST    check a request, and sign it as the log's registrar

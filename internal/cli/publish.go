@@ -169,7 +169,8 @@ func parseEntry(data []byte) (*entry.Entry, error) {
 	return entry.Parse(leaf)
 }
 
-// send submits e and, for an attestation, waits a little for the bundle.
+// send submits e and waits a little until it is published, so that the next
+// command sees it. Of an attestation the bundle is saved.
 func (a *app) send(ctx context.Context, log target, e *entry.Entry, out *published) error {
 	c, err := log.dial(client.Config{})
 	if err != nil {
@@ -185,10 +186,7 @@ func (a *app) send(ctx context.Context, log target, e *entry.Entry, out *publish
 		again = ", where it was before"
 	}
 	a.say("logged %s at index %d of %s%s", r.ID, r.Index, log.Origin, again)
-	if e.Kind == entry.KindAttestation {
-		return a.fetchBundle(ctx, log, e, out)
-	}
-	return nil
+	return a.fetchBundle(ctx, log, e, out)
 }
 
 func unsent(err error, file string) error {
@@ -199,8 +197,8 @@ func unsent(err error, file string) error {
 	return err
 }
 
-// fetchBundle submits once more with wait, which brings the bundle as soon as
-// a cosigned checkpoint covers the entry. Without it the entry is logged all the
+// fetchBundle submits once more with wait, which answers as soon as a cosigned
+// checkpoint covers the entry, and brings the bundle of an attestation. Without it the entry is logged all the
 // same, so that its absence is a note and no failure.
 func (a *app) fetchBundle(ctx context.Context, log target, e *entry.Entry, out *published) error {
 	patient, err := log.dial(client.Config{Attempts: 1, Timeout: 30 * time.Second})
@@ -208,8 +206,11 @@ func (a *app) fetchBundle(ctx context.Context, log target, e *entry.Entry, out *
 		return err
 	}
 	r, err := patient.Submit(ctx, e.Leaf, true)
+	if err == nil && e.Kind != entry.KindAttestation {
+		return nil
+	}
 	if err != nil || !json.Valid(r.Bundle) {
-		a.note("no checkpoint with its quorum covers it yet; run \"standing submit %s\" later for the bundle", out.File)
+		a.note("no checkpoint with its quorum covers it yet; run \"standing submit %s\" later", out.File)
 		return nil
 	}
 	path := withoutSuffix(out.File, entrySuffix, ".json") + bundleSuffix

@@ -8,28 +8,32 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/lint"
 	"github.com/standing-log/standing/personality/client"
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var log string
+	var log, save string
 	cmd := command("status SUBJECT…", `
 Asks a log what it holds about subjects: purls, digests (sha256:<hex>) or ids
 (att:<hex>). Asking reveals the subject to the log, and the answer is not proven:
 "standing verify" judges a bundle in private.
 
   --log ORIGIN|URL   the log (default: the one you trust)
+  --save FILE        also fetch the bundle of all that was found, as FILE, for
+                     "standing verify" and your files
 
 Exit code 0 if every attestation found stands, or none is found; 1 if one does not.`,
 		cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
-			return a.status(cmd.Context(), log, args)
+			return a.status(cmd.Context(), log, save, args)
 		})
 	cmd.Flags().StringVar(&log, "log", "", "")
+	cmd.Flags().StringVar(&save, "save", "", "")
 	return cmd
 }
 
-func (a *app) status(ctx context.Context, log string, args []string) error {
+func (a *app) status(ctx context.Context, log, save string, args []string) error {
 	policy, err := a.policy()
 	if err != nil {
 		return err
@@ -69,6 +73,11 @@ func (a *app) status(ctx context.Context, log string, args []string) error {
 		code = max(code, exitCannotTell)
 	}
 	a.say("%s says so as of %s, %d leaves. This is no evidence.", l.Origin, day(asOf.Time), asOf.Size)
+	if save != "" {
+		if err := a.saveBundle(ctx, c, save, all); err != nil {
+			return err
+		}
+	}
 	a.result(map[string]any{"log": l.Origin, "asOf": asOf, "results": all, "exit": code})
 	return quiet(code)
 }
@@ -103,4 +112,29 @@ func (a *app) printStatus(r client.SubjectStatus) int {
 		a.say("  and %d older ones", n)
 	}
 	return code
+}
+
+// saveBundle fetches the bundle of the attestations found and writes it to a
+// file.
+func (a *app) saveBundle(ctx context.Context, c *client.Client, file string, found []client.SubjectStatus) error {
+	var ids []string
+	for _, r := range found {
+		for _, att := range r.Attestations {
+			if !slices.Contains(ids, att.ID) {
+				ids = append(ids, att.ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return cannotTell("there is no attestation to save").hinted("ask about another subject")
+	}
+	b, err := c.Bundle(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	if err := keyfile.WriteFile(file, b, 0o644); err != nil {
+		return err
+	}
+	a.say("wrote %s", file)
+	return nil
 }

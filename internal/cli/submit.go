@@ -32,7 +32,7 @@ func (a *app) submitCommand() *cobra.Command {
 	var s signerFlags
 	var f publishFlags
 	cmd := command("submit FILE…", `
-Sends signed entries (FILE.dsse.json). It is safe to repeat: what was accepted
+Sends signed entries (FILE.dsse.json). It may be repeated: what was accepted
 before is answered with the first result. Of each attestation the bundle is saved
 as FILE.standing.json when there is one.
 
