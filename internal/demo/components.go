@@ -4,11 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/standing-log/standing/internal/lint"
 	"github.com/standing-log/standing/personality/entry"
 )
 
@@ -28,32 +28,16 @@ func components(modules []*debug.Module) []component {
 		if !ok || err != nil || m.Replace != nil {
 			continue // not a published module
 		}
+		name, err := lint.CanonicalPurl("pkg:golang/" + m.Path + "@" + m.Version)
+		if err != nil {
+			continue // no purl type's rules fit it
+		}
 		out = append(out, component{
-			subject: entry.Subject{Name: golangPurl(m.Path, m.Version), Algorithm: "sha256", Digest: hex.EncodeToString(digest)},
+			subject: entry.Subject{Name: name, Algorithm: "sha256", Digest: hex.EncodeToString(digest)},
 			items:   moduleClaims(m.Path, m.Version),
 		})
 	}
 	return out
-}
-
-// golangPurl spells a module version as a purl: the type's rules fold case.
-func golangPurl(path, version string) string {
-	return "pkg:golang/" + escape(strings.ToLower(path)) + "@" + escape(version)
-}
-
-// escape percent-encodes what the grammar of purls does not allow plain. The
-// slashes of a module path separate segments.
-func escape(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if c == '/' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._~:!-", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }
 
 // moduleClaims is what is true of every published Go module: points of the
