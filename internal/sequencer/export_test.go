@@ -1,0 +1,23 @@
+package sequencer
+
+import (
+	"context"
+
+	"github.com/standing-log/standing/internal/admission"
+)
+
+// Withdraws is withdraws, for tests outside.
+var Withdraws = withdraws
+
+// TurnInOrder takes one turn with the entries in the order given, for tests
+// that know what each entry does at its place. Run must not be running.
+func (s *Sequencer) TurnInOrder(ctx context.Context, entries []*admission.Entry) ([]Result, []error) {
+	batch := itemsOf(entries)
+	err := s.sequence(ctx, batch)
+	s.refuse(batch, err)
+	results, errs := make([]Result, len(batch)), make([]error, len(batch))
+	for n, i := range batch {
+		results[n], errs[n] = i.res, i.err
+	}
+	return results, errs
+}
