@@ -9,6 +9,9 @@
 //     bytes: a bit that flips in memory in between breaks one of the two.
 //   - Every refusal carries a code of package reason, and nothing of a refused
 //     envelope is kept.
+//   - What is in the log already is admitted again, although this log's own
+//     rules, or the time, would refuse it today: it will be answered with the
+//     first result.
 package admission
 
 import (
@@ -34,9 +37,16 @@ type Entry struct {
 	LeafHash Hash
 }
 
+// Store is what admission reads of the log.
+type Store interface {
+	mapfn.Keys
+	// Known reports whether the event with the id is in the log.
+	Known(id Hash) (bool, error)
+}
+
 // Admission admits envelopes. It is safe for concurrent use.
 type Admission struct {
-	keys mapfn.Keys
+	keys Store
 	now  func() time.Time
 
 	mu    sync.RWMutex
@@ -46,8 +56,8 @@ type Admission struct {
 // maxCache bounds the number of parsed keys kept.
 const maxCache = 1 << 14
 
-// New returns an Admission that finds keys in keys and judges times by now.
-func New(keys mapfn.Keys, now func() time.Time) *Admission {
+// New returns an Admission to the log that keys reads; it judges times by now.
+func New(keys Store, now func() time.Time) *Admission {
 	return &Admission{keys: keys, now: now, cache: map[Hash]entry.PublicKey{}}
 }
 
@@ -69,13 +79,31 @@ func (a *Admission) Admit(envelope []byte) (*Entry, error) {
 	if err := e.Verify(key); err != nil {
 		return nil, err
 	}
-	if err := lint.Check(e); err != nil {
-		return nil, err
-	}
-	if err := lint.CheckTimes(e, a.now()); err != nil {
+	if err := a.lint(e); err != nil {
 		return nil, err
 	}
 	return &Entry{e, hash}, nil
+}
+
+// lint applies this log's own rules, which may change, to what is new.
+func (a *Admission) lint(e *entry.Entry) error {
+	refusal := lint.Check(e)
+	if refusal == nil {
+		refusal = lint.CheckTimes(e, a.now())
+	}
+	if refusal == nil {
+		return nil
+	}
+	// SPEC: submitting again what was accepted is answered with the first
+	// result.
+	known, err := a.keys.Known(e.ID)
+	if err != nil {
+		return fmt.Errorf("looking up %s: %w", e.IDString(), err)
+	}
+	if known {
+		return nil
+	}
+	return refusal
 }
 
 // key returns the public key with the id, which an earlier entry has brought.

@@ -71,11 +71,18 @@ func get(b backend.Backend, key []byte) ([]byte, error) {
 	return v.Get(key)
 }
 
-// KeyStore finds the public keys that entries of a log have brought.
+// KeyStore finds what entries of a log have brought: public keys, and
+// themselves. It is what package admission needs.
 type KeyStore struct{ Backend backend.Backend }
 
 // SPKI returns the SubjectPublicKeyInfo with the keyid, or nil.
 func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) { return get(s.Backend, spkiKey(id)) }
+
+// Known reports whether the event with the id is in the log.
+func (s KeyStore) Known(id Hash) (bool, error) {
+	_, _, ok, err := Lookup(s.Backend, id)
+	return ok, err
+}
 
 // Lookup returns where the event with the id stands and the size of the first
 // sealed tree that holds it.
