@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -42,19 +44,22 @@ var grpcCodes = map[string]codes.Code{
 }
 
 // status returns the gRPC status of an error, with its refusal.
-func (s *Service) status(err error) error {
-	r := s.refusal(err)
-	st, detailErr := status.New(grpcCodes[reason.Lookup(reason.Code(r.Code)).GRPC], r.Message).WithDetails(r)
-	if detailErr != nil {
-		return status.Error(codes.Internal, r.Message)
+func (s *Service) status(err error) error { return statusOf(s.refusal(err)).Err() }
+
+func statusOf(r *standingv1.Refusal) *status.Status {
+	st := status.New(grpcCodes[reason.Lookup(reason.Code(r.Code)).GRPC], r.Message)
+	with, err := st.WithDetails(r)
+	if err != nil {
+		return st
 	}
-	return st.Err()
+	return with
 }
 
 // NewHandler returns the REST side of the service.
 func NewHandler(ctx context.Context, s *Service) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithErrorHandler(writeError),
+		runtime.WithRoutingErrorHandler(writeRoutingError),
 		// Unknown members of a request are refused: a misspelt one would
 		// otherwise be dropped silently.
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
@@ -64,32 +69,56 @@ func NewHandler(ctx context.Context, s *Service) (http.Handler, error) {
 	if err := standingv1.RegisterLogHandlerServer(ctx, mux, s); err != nil {
 		return nil, err
 	}
-	return http.MaxBytesHandler(mux, MaxMessageBytes), nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own := *r
+		own.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxMessageBytes)}
+		mux.ServeHTTP(w, &own)
+	}), nil
+}
+
+// body is a request's body. The gateway hides why reading it has failed.
+type body struct {
+	io.ReadCloser
+	tooLarge bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		b.tooLarge = true
+	}
+	return n, err
 }
 
 // writeError writes google.rpc.Status with a refusal among its details, and the
 // HTTP status of the table.
-func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	st := status.Convert(err)
-	code := reason.RequestMalformed
-	refused := false
 	for _, d := range st.Details() {
-		if r, ok := d.(*standingv1.Refusal); ok {
-			code, refused = reason.Code(r.GetCode()), true
+		if d, ok := d.(*standingv1.Refusal); ok {
+			writeStatus(w, reason.Lookup(reason.Code(d.GetCode())).HTTP, st)
+			return
 		}
 	}
-	row := reason.Lookup(code)
-	httpStatus := row.HTTP
-	if !refused {
-		// The gateway's own errors: an unknown path, a body it cannot read.
-		if routing, ok := errors.AsType[*runtime.HTTPStatusError](err); ok {
-			httpStatus = routing.HTTPStatus
-		}
-		r := &standingv1.Refusal{Code: string(code), Message: st.Message(), NextStep: row.NextStep}
-		if with, err := st.WithDetails(r); err == nil {
-			st = with
-		}
+	// The gateway's own errors: a body or a query that it cannot read.
+	row, message := reason.Lookup(reason.RequestMalformed), st.Message()
+	if b, ok := r.Body.(*body); ok && b.tooLarge {
+		row, message = reason.Lookup(reason.RequestTooLarge), fmt.Sprintf("the request exceeds %d bytes", MaxMessageBytes)
 	}
+	writeStatus(w, row.HTTP, statusOf(&standingv1.Refusal{Code: string(row.Code), Message: message, NextStep: row.NextStep}))
+}
+
+// writeRoutingError answers what is no call of the service. The HTTP status is
+// the usual one, so that programs which know only HTTP understand it.
+func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
+	writeStatus(w, httpStatus, statusOf(&standingv1.Refusal{
+		Code:     string(reason.RequestMalformed),
+		Message:  fmt.Sprintf("%s %.200q: %s", r.Method, r.URL.Path, http.StatusText(httpStatus)),
+		NextStep: reason.Lookup(reason.RequestMalformed).NextStep,
+	}))
+}
+
+func writeStatus(w http.ResponseWriter, httpStatus int, st *status.Status) {
 	b, err := protojson.Marshal(st.Proto())
 	if err != nil {
 		http.Error(w, "the answer cannot be written", http.StatusInternalServerError)

@@ -34,7 +34,8 @@ type server struct {
 	testing.TB
 	*testnode.Node
 	service *api.Service
-	rest    string // address
+	handler http.Handler
+	rest    string // its address
 	grpc    standingv1.LogClient
 	client  *client.Client
 }
@@ -53,6 +54,7 @@ func serveNode(t testing.TB, n *testnode.Node) *server {
 	}}
 	h, err := api.NewHandler(t.Context(), s.service)
 	s.check(err)
+	s.handler = h
 	web := httptest.NewServer(h)
 	t.Cleanup(web.Close)
 	s.rest = web.URL
