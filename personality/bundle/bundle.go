@@ -65,6 +65,7 @@ func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if tok.Kind() != jsontext.KindBeginArray {
 		return errors.New("not an array")
 	}
+	*l = List[T]{} // not nil, which is a list that is missing
 	for d.PeekKind() != jsontext.KindEndArray {
 		var item T
 		if len(*l) == maxList {
@@ -221,7 +222,36 @@ func Parse(data []byte) (*Bundle, error) {
 	if n < 1 || n > MaxAttestations || len(b.Causes) > 2*n {
 		return nil, fmt.Errorf("%w: %d attestations, %d causes", ErrMalformed, n, len(b.Causes))
 	}
+	if !b.complete() {
+		return nil, fmt.Errorf("%w: a member is missing or empty", ErrMalformed)
+	}
 	return &b, nil
+}
+
+// complete reports whether every member is there that has to be, and normalises
+// what may be absent.
+//
+// SPEC: members are exactly these; none is empty but parties and causes. An
+// attestation without record has no path.
+func (b *Bundle) complete() bool {
+	ok := b.Checkpoint != "" && b.Seal.Leaf != "" && b.Seal.Path != nil && b.Keys != nil && b.Parties != nil
+	for _, a := range b.Attestations {
+		ok = ok && len(a.Entry) > 0 && len(a.Proof) > 0 && (a.Path == nil) == (a.Record == nil)
+	}
+	for _, k := range b.Keys {
+		ok = ok && len(k.SPKI) > 0 && len(k.Proof) > 0 && k.Record != nil
+	}
+	for _, p := range b.Parties {
+		ok = ok && len(p.Entry) > 0 && len(p.Proof) > 0 && p.Record != nil
+	}
+	for _, c := range b.Causes {
+		// Leaf 0 is the charter: the cause of nothing here.
+		ok = ok && len(c.Entry) > 0 && c.Path != nil && c.Index > 0
+	}
+	if len(b.Causes) == 0 {
+		b.Causes = nil
+	}
+	return ok
 }
 
 // refuseNull stands before the reader of every value.

@@ -34,6 +34,21 @@ func TestParse(t *testing.T) {
 		{"absent record", `"path":"` + hash + `","record":{"v":1},"proof"`, `"proof"`, true},
 		{"base64url in an entry", `"sig":"AQ=="`, `"sig":"_w=="`, true},
 
+		{"no parties", `"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}]`, `"parties":[]`, true},
+
+		{"checkpoint missing", `"checkpoint":"c",`, ``, false},
+		{"checkpoint empty", `"checkpoint":"c",`, `"checkpoint":"",`, false},
+		{"seal missing", `"seal":{"leaf":"s","path":"` + hash + `"},`, ``, false},
+		{"seal without path", `,"path":"` + hash + `"},"att`, `},"att`, false},
+		{"keys missing", `"keys":[{"spki":"AQ==","record":{"v":1},"proof":"AQ=="}],`, ``, false},
+		{"parties missing", `"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],`, ``, false},
+		{"proof missing", `,"proof":"AQ=="}],"keys"`, `}],"keys"`, false},
+		{"record missing", `"record":{"v":1},"proof":"AQ=="}],"keys"`, `"proof":"AQ=="}],"keys"`, false},
+		{"path missing", `"path":"` + hash + `","record"`, `"record"`, false},
+		{"index missing", `"index":7,`, ``, false},
+		{"index 0", `"index":7,`, `"index":0,`, false},
+		{"key's record missing", `"spki":"AQ==","record":{"v":1},`, `"spki":"AQ==",`, false},
+		{"spki missing", `"spki":"AQ==",`, ``, false},
 		{"unknown member", `"seal":`, `"extra":1,"seal":`, false},
 		{"unknown member of an attestation", `"attestations":[{`, `"attestations":[{"x-note":"a",`, false},
 		{"unknown member of an entry", `"payloadType"`, `"x":"","payloadType"`, false},
@@ -88,7 +103,7 @@ func TestLimits(t *testing.T) {
 	file := func(attestations, causes, parties int) string {
 		list := func(item string, n int) string { return strings.TrimSuffix(strings.Repeat(item+",", n), ",") }
 		return `{"mediaType":"` + MediaType + `","checkpoint":"c","seal":{"leaf":"s","path":"` + hash + `"},"attestations":[` +
-			list(attestation, attestations) + `],"keys":[],"parties":[` + list(`{"entry":`+leaf+`,"record":{},"proof":""}`, parties) +
+			list(attestation, attestations) + `],"keys":[],"parties":[` + list(`{"entry":`+leaf+`,"record":{},"proof":"AQ=="}`, parties) +
 			`],"causes":[` + list(cause, causes) + `]}`
 	}
 	for _, tt := range []struct {
