@@ -18,6 +18,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"filippo.io/torchwood"
@@ -56,7 +57,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t, err := torchwood.ParseTilePath(path)
-	if err != nil || !h.complete(t) {
+	// One path per tile: the parser knows an older spelling, too.
+	if err != nil || torchwood.TilePath(t) != path || !h.complete(t) {
 		http.NotFound(w, r)
 		return
 	}
@@ -109,7 +111,7 @@ func (h *Handler) tile(w http.ResponseWriter, r *http.Request, t tlog.Tile) {
 	// SPEC: entry bundles SHOULD be compressed at the HTTP layer.
 	if t.L < 0 {
 		w.Header().Set("Vary", "Accept-Encoding")
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if acceptsGzip(r) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
 			_, _ = z.Write(data)
@@ -117,7 +119,19 @@ func (h *Handler) tile(w http.ResponseWriter, r *http.Request, t tlog.Tile) {
 			return
 		}
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data)
+}
+
+// acceptsGzip reports whether the request names gzip, and not with weight 0.
+func acceptsGzip(r *http.Request) bool {
+	for _, coding := range strings.Split(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";q=")
+		if q, err := strconv.ParseFloat(weight, 64); name == "gzip" && (weight == "" || err == nil && q > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]byte, error) {
