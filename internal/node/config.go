@@ -117,7 +117,29 @@ func ReadConfig(dir string) (*Config, error) {
 	if c.Origin != "" && !trust.ValidOrigin(c.Origin) {
 		return nil, fmt.Errorf("%s: origin %.80q is not [a-z0-9./-]{1,255}", configFile, c.Origin)
 	}
-	return &c, nil
+	if _, err := os.Stat(filepath.Join(dir, storeDir)); err == nil && c.Origin == "" {
+		return nil, fmt.Errorf("%s: origin is missing, and there is a log in %s", configFile, storeDir)
+	}
+	return &c, c.check()
+}
+
+// maxBatch keeps a turn far below what the store takes in one write.
+const maxBatch = 8192
+
+// check refuses numbers that mean nothing.
+func (c *Config) check() error {
+	if c.Batch.Max < 0 || c.Batch.Max > maxBatch {
+		return fmt.Errorf("%s: batch.max is %d, not 1 to %d", configFile, c.Batch.Max, maxBatch)
+	}
+	for name, d := range map[string]time.Duration{
+		"batch.interval": c.Batch.Interval, "batch.first": c.Batch.First,
+		"cosign.timeout": c.Cosign.Timeout, "cosign.grace": c.Cosign.Grace, "cosign.refresh": c.Cosign.Refresh,
+	} {
+		if d < 0 {
+			return fmt.Errorf("%s: %s is negative", configFile, name)
+		}
+	}
+	return nil
 }
 
 func writeConfig(dir string, c *Config) error {
