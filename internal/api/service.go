@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/prover"
@@ -31,6 +33,25 @@ const (
 	MaxBatch        = 256
 	MaxMessageBytes = 4 << 20
 )
+
+// maxBundle is the greatest length of a bundle whose message stays under
+// MaxMessageBytes: base64 in JSON is a third longer.
+const maxBundle = MaxMessageBytes/4*3 - 1024
+
+// maxStatuses is the size at which an answer of CheckStatus is full. The last
+// subject in it may take MaxBatch attestations more, and JSON twice the bytes.
+const maxStatuses = MaxMessageBytes / 3
+
+// checkCount checks the number of items of a request.
+func checkCount(n int, items string) error {
+	if n == 0 {
+		return reason.Errorf(reason.RequestMalformed, "no %s", items)
+	}
+	if n > MaxBatch {
+		return reason.Errorf(reason.RequestTooLarge, "%d %s, at most %d", n, items, MaxBatch)
+	}
+	return nil
+}
 
 // Service implements standingv1.LogServer.
 type Service struct {
@@ -78,8 +99,8 @@ func result(e *admission.Entry, r sequencer.Result) *standingv1.SubmitResult {
 // SubmitBatch offers many entries; each is answered by itself.
 func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequest) (*standingv1.SubmitBatchResponse, error) {
 	n := len(r.GetEnvelopes())
-	if n < 1 || n > MaxBatch {
-		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "%d envelopes, not 1 to %d", n, MaxBatch))
+	if err := checkCount(n, "envelopes"); err != nil {
+		return nil, s.status(err)
 	}
 	out := make([]*standingv1.SubmitResult, n)
 	var admitted []*admission.Entry
@@ -112,8 +133,8 @@ func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequ
 
 // GetBundle proves how attestations stand.
 func (s *Service) GetBundle(ctx context.Context, r *standingv1.GetBundleRequest) (*standingv1.GetBundleResponse, error) {
-	if n := len(r.GetIds()); n < 1 || n > MaxBatch {
-		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "%d ids, not 1 to %d", n, MaxBatch))
+	if err := checkCount(len(r.GetIds()), "ids"); err != nil {
+		return nil, s.status(err)
 	}
 	ids := make([]prover.Hash, len(r.GetIds()))
 	for i, printed := range r.GetIds() {
@@ -137,13 +158,17 @@ func (s *Service) bundle(ctx context.Context, ids []prover.Hash) ([]byte, error)
 		return nil, err
 	}
 	defer state.Close()
-	return state.Bundle(ids)
+	b, err := state.Bundle(ids)
+	if err == nil && len(b) > maxBundle {
+		err = reason.Errorf(reason.RequestTooLarge, "a bundle of %d bytes, at most %d: ask for fewer attestations", len(b), maxBundle)
+	}
+	return b, err
 }
 
 // CheckStatus says what the log holds about subjects.
 func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequest) (*standingv1.CheckStatusResponse, error) {
-	if n := len(r.GetSubjects()); n < 1 || n > MaxBatch {
-		return nil, s.status(reason.Errorf(reason.RequestTooLarge, "%d subjects, not 1 to %d", n, MaxBatch))
+	if err := checkCount(len(r.GetSubjects()), "subjects"); err != nil {
+		return nil, s.status(err)
 	}
 	state, err := s.Prover.Open(ctx)
 	if err != nil {
@@ -155,8 +180,16 @@ func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequ
 		return nil, s.status(err)
 	}
 	out := &standingv1.CheckStatusResponse{AsOf: &standingv1.AsOf{Size: state.Size, Time: uint64(asOf.Unix())}}
+	size := 0
 	for _, subject := range r.GetSubjects() {
-		out.Results = append(out.Results, s.subject(state, subject, asOf))
+		found := &standingv1.SubjectStatus{Subject: subject}
+		if size < maxStatuses {
+			found = s.subject(state, subject, asOf)
+		} else {
+			found.Refusal = s.refusal(reason.Errorf(reason.RequestTooLarge, "the answer is full: ask about this subject in another call"))
+		}
+		size += proto.Size(found)
+		out.Results = append(out.Results, found)
 	}
 	return out, nil
 }
