@@ -34,6 +34,9 @@ func TestParse(t *testing.T) {
 		{"absent record", `"path":"` + hash + `","record":{"v":1},"proof"`, `"proof"`, true},
 		{"base64url in an entry", `"sig":"AQ=="`, `"sig":"_w=="`, true},
 
+		{"attestation without proof", `,"proof":"AQ=="}],"keys"`, `}],"keys"`, true},
+		{"attestation without record", `"record":{"v":1},"proof":"AQ=="}],"keys"`, `"proof":"AQ=="}],"keys"`, true},
+		{"attestation without path", `"path":"` + hash + `","record"`, `"record"`, true},
 		{"no parties", `"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}]`, `"parties":[]`, true},
 
 		{"checkpoint missing", `"checkpoint":"c",`, ``, false},
@@ -42,9 +45,8 @@ func TestParse(t *testing.T) {
 		{"seal without path", `,"path":"` + hash + `"},"att`, `},"att`, false},
 		{"keys missing", `"keys":[{"spki":"AQ==","record":{"v":1},"proof":"AQ=="}],`, ``, false},
 		{"parties missing", `"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],`, ``, false},
-		{"proof missing", `,"proof":"AQ=="}],"keys"`, `}],"keys"`, false},
-		{"record missing", `"record":{"v":1},"proof":"AQ=="}],"keys"`, `"proof":"AQ=="}],"keys"`, false},
-		{"path missing", `"path":"` + hash + `","record"`, `"record"`, false},
+		{"proof empty", `"proof":"AQ=="}],"keys"`, `"proof":""}],"keys"`, false},
+		{"key's proof missing", `,"proof":"AQ=="}],"parties"`, `}],"parties"`, false},
 		{"index missing", `"index":7,`, ``, false},
 		{"index 0", `"index":7,`, `"index":0,`, false},
 		{"key's record missing", `"spki":"AQ==","record":{"v":1},`, `"spki":"AQ==",`, false},

@@ -16,7 +16,6 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/transparency-dev/merkle/proof"
@@ -159,10 +158,6 @@ func (v *verifier) run(data []byte) error {
 			seen[r.Entry.ID] = true
 		}
 		v.report.Results = append(v.report.Results, r)
-	}
-	if slices.ContainsFunc(v.report.Results, func(r Result) bool { return r.Verdict == Invalid }) {
-		// The file fails already, and what failed may be what refers to a part.
-		return nil
 	}
 	return v.unused()
 }
