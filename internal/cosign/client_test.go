@@ -156,7 +156,7 @@ func TestHostile(t *testing.T) {
 		"500 and much": {func(p *peer, rw http.ResponseWriter, r *http.Request) {
 			http.Error(rw, strings.Repeat("\x1b", 9999), 500)
 		}, status},
-		"409, no size":  {func(p *peer, rw http.ResponseWriter, r *http.Request) { http.Error(rw, "3", 409) }, is(ErrConflict)},
+		"409, no size":  {func(p *peer, rw http.ResponseWriter, r *http.Request) { http.Error(rw, "3", http.StatusConflict) }, is(ErrConflict)},
 		"409, no digit": {func(p *peer, rw http.ResponseWriter, r *http.Request) { size(rw, "x\n") }, is(ErrReply)},
 		"409, no end":   {func(p *peer, rw http.ResponseWriter, r *http.Request) { size(rw, "3") }, is(ErrReply)},
 		"409, 007":      {func(p *peer, rw http.ResponseWriter, r *http.Request) { size(rw, "007\n") }, is(ErrReply)},

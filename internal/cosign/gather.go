@@ -97,6 +97,11 @@ func (r *Request) ask(ctx context.Context) (fresh []trust.Cosignature, failures 
 
 	errs := make([]error, len(r.Clients))
 	var grace *time.Timer
+	defer func() {
+		if grace != nil {
+			grace.Stop()
+		}
+	}()
 	for a := range answers {
 		errs[a.client] = a.err
 		fresh = append(fresh, a.sigs...)
@@ -104,7 +109,6 @@ func (r *Request) ask(ctx context.Context) (fresh []trust.Cosignature, failures 
 		// wants a quorum of new ones.
 		if grace == nil && r.Grace >= 0 && r.satisfied(fresh) {
 			grace = time.AfterFunc(r.Grace, cancel)
-			defer grace.Stop()
 		}
 	}
 	for i, err := range errs {

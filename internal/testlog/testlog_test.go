@@ -30,7 +30,7 @@ func TestDeterministic(t *testing.T) {
 		}
 		return hex.EncodeToString(h.Sum(nil))
 	}
-	if digest(1) != digest(1) {
+	if again := digest(1); digest(1) != again {
 		t.Error("the same seed gives different logs")
 	}
 	if digest(1) == digest(2) {
