@@ -211,7 +211,8 @@ func Parse(data []byte) (*Bundle, error) {
 	strict := json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false),
 		json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
 	if err := json.Unmarshal(data, &b, strict); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+		// The library quotes names whole.
+		return nil, fmt.Errorf("%w: %.300v", ErrMalformed, err)
 	}
 	if b.MediaType != MediaType {
 		return nil, fmt.Errorf("%w: media type %.80q", ErrMalformed, b.MediaType)

@@ -84,7 +84,7 @@ func many(line string, n int) string {
 }
 
 // splitCheckpoint splits a checkpoint with two signature lines.
-func splitCheckpoint(t *testing.T, text string) (body, log, witness string) {
+func splitCheckpoint(t testing.TB, text string) (body, log, witness string) {
 	t.Helper()
 	body, lines, ok := strings.Cut(text, "\n\n")
 	log, witness, ok2 := strings.Cut(lines, "\n")

@@ -1,0 +1,95 @@
+package verify_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/standing-log/standing/personality/bundle"
+	"github.com/standing-log/standing/personality/verify"
+)
+
+// TestHostile reads files that are made to exhaust: each is refused, and takes
+// no more memory than a few times its own size. What is measured is all that is
+// allocated on the way, most of it garbage soon.
+func TestHostile(t *testing.T) {
+	s := newScene(t, origin)
+	good := s.bundle("active")
+	b := parse(t, good)
+	const big = bundle.MaxSize
+	head := `{"mediaType":"` + bundle.MediaType + `","checkpoint":`
+	fill := func(head, piece, tail string) []byte {
+		n := (big - len(head) - len(tail)) / len(piece)
+		return []byte(head + strings.Repeat(piece, n) + tail)
+	}
+	with := func(f func(*bundle.Bundle)) []byte { return change(t, good, f) }
+	hash := base64.StdEncoding.EncodeToString(make([]byte, 30))
+	for _, tt := range []struct {
+		name string
+		file []byte
+	}{
+		{"nothing", nil},
+		{"16 MiB of nested arrays", fill("", "[", "")},
+		{"16 MiB of nested objects", fill("", `{"a":`, "")},
+		{"nested arrays in their place", fill(head+`"c","attestations":`, "[", "")},
+		{"nested arrays in an entry", fill(head+`"c","attestations":[{"entry":`, "[", "")},
+		{"nested objects in a record", fill(head+`"c","keys":[{"record":`, `{"a":`, "")},
+		{"nesting below the library's limit", []byte(head + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}")},
+		{"16 MiB of empty attestations", fill(head+`"c","attestations":[`, "{},", "{}]}")},
+		{"16 MiB of empty keys", fill(head+`"c","keys":[`, "{},", "{}]}")},
+		{"16 MiB of numbers", fill(head+`"c","causes":[`, "1,", "1]}")},
+		{"an enormous number", fill(head+`"c","causes":[{"index":`, "9", "}]}")},
+		{"an enormous exponent", []byte(head + `"c","causes":[{"index":1e999999999}]}`)},
+		{"an enormous record", fill(head+`"c","keys":[{"record":{"v":1,"x":"`, "a", `"}}]}`)},
+		{"an enormous path", fill(head+`"c","seal":{"path":"`, hash, `"}}`)},
+		{"an enormous proof", fill(head+`"c","keys":[{"proof":"`, hash, `"}]}`)},
+		{"an enormous checkpoint", with(func(b *bundle.Bundle) { b.Checkpoint += strings.Repeat("— a AAAAAAAA\n", 1<<20) })},
+		{"an enormous seal", with(func(b *bundle.Bundle) { b.Seal.Leaf += strings.Repeat("1\n", 1<<22) })},
+		{"an enormous name", fill(head+`"c","`, "a", `":1}`)},
+		{"many names", []byte(head + `"c"` + many16(big) + "}")},
+		{"the same attestation 4,096 times", with(func(b *bundle.Bundle) {
+			for range bundle.MaxAttestations - 1 {
+				b.Attestations = append(b.Attestations, b.Attestations[0])
+			}
+		})},
+		{"the same key 12,288 times", with(func(b *bundle.Bundle) {
+			for range 3*bundle.MaxAttestations - 1 {
+				b.Keys = append(b.Keys, b.Keys[0])
+			}
+		})},
+		{"larger than 16 MiB", append(bytes.Clone(good), bytes.Repeat([]byte(" "), big)...)},
+		{"a proof of 8 KiB", with(func(b *bundle.Bundle) { b.Attestations[0].Proof = bytes.Repeat([]byte{1}, 8292) })},
+		{"a size beyond 2^53", with(func(b *bundle.Bundle) { b.Checkpoint = strings.Replace(b.Checkpoint, "\n", "\n9999999999", 1) })},
+		{"a path of 64 hashes", with(func(c *bundle.Bundle) {
+			for len(c.Seal.Path) < 64 {
+				c.Seal.Path = append(c.Seal.Path, b.Seal.Path[0])
+			}
+		})},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := verify.Bundle(tt.file, s.Reader())
+		runtime.ReadMemStats(&after)
+		if r.Verdict != verify.Invalid {
+			t.Errorf("%s: %v", tt.name, r.Verdict)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 24*big {
+			t.Errorf("%s: %d MiB allocated", tt.name, used>>20)
+		}
+		if r.Err != nil && len(r.Err.Error()) > 2000 {
+			t.Errorf("%s: an error of %d bytes", tt.name, len(r.Err.Error()))
+		}
+	}
+}
+
+// many16 returns distinct members.
+func many16(size int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < size-1024; i++ {
+		fmt.Fprintf(&b, `,"m%d":0`, i)
+	}
+	return b.String()
+}
