@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/prover"
@@ -38,9 +36,10 @@ const (
 // MaxMessageBytes: base64 in JSON is a third longer.
 const maxBundle = MaxMessageBytes/4*3 - 1024
 
-// maxStatuses is the size at which an answer of CheckStatus is full. The last
-// subject in it may take MaxBatch attestations more, and JSON twice the bytes.
-const maxStatuses = MaxMessageBytes / 3
+// maxStatuses is the number of attestations at which an answer of CheckStatus is
+// full: each costs several look-ups. The last subject may take MaxBatch more;
+// all of them together stay far under MaxMessageBytes.
+const maxStatuses = 4 * MaxBatch
 
 // checkCount checks the number of items of a request.
 func checkCount(n int, items string) error {
@@ -180,15 +179,15 @@ func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequ
 		return nil, s.status(err)
 	}
 	out := &standingv1.CheckStatusResponse{AsOf: &standingv1.AsOf{Size: state.Size, Time: uint64(asOf.Unix())}}
-	size := 0
+	total := 0
 	for _, subject := range r.GetSubjects() {
 		found := &standingv1.SubjectStatus{Subject: subject}
-		if size < maxStatuses {
+		if total < maxStatuses {
 			found = s.subject(state, subject, asOf)
 		} else {
 			found.Refusal = s.refusal(reason.Errorf(reason.RequestTooLarge, "the answer is full: ask about this subject in another call"))
 		}
-		size += proto.Size(found)
+		total += len(found.GetAttestations())
 		out.Results = append(out.Results, found)
 	}
 	return out, nil
