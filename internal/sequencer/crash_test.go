@@ -147,7 +147,7 @@ func (r *rig) publishes(s *Sequencer) error { return s.publishOne(r.Context(), s
 func TestCrash(t *testing.T) {
 	c := &camera{rig: newRig(t), store: new(witness.MemStore), rng: rand.New(rand.NewPCG(3, 4))}
 	c.meetWitness(c.store)
-	c.shoot(17)
+	c.shoot(20)
 	if len(c.images) < 300 {
 		t.Errorf("%d crash images, want 300", len(c.images))
 	}

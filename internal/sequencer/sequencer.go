@@ -140,6 +140,7 @@ type Sequencer struct {
 	wake      chan struct{} // tells the publisher that signed is new
 	agreed    chan struct{} // closed once a quorum has agreed after start-up
 	agreeOnce sync.Once
+	dead      chan struct{} // closed when the store cannot even be read
 	stopping  chan struct{} // closed when Run returns
 }
 
@@ -259,16 +260,21 @@ func (s *Sequencer) halt(err error) {
 	if s.halted.CompareAndSwap(nil, &haltError{err}) {
 		s.cfg.Log.Error("the writer stops; reading goes on", "err", err)
 		s.cfg.Metrics.Halted.Set(1)
+		if _, rootErr := s.cfg.Backend.Root(context.Background()); rootErr != nil {
+			close(s.dead)
+		}
 	}
 }
 
 // Run takes turns and publishes until ctx ends. It returns nil then; a writer
-// that has stopped is Err's to report, and does not end Run.
+// that has stopped is Err's to report, and does not end Run, unless the store
+// has to be opened again to be of any use.
 func (s *Sequencer) Run(ctx context.Context) error {
 	defer close(s.stopping)
+	ctx, cancel := context.WithCancel(ctx)
 	var publisher sync.WaitGroup
 	publisher.Go(func() { s.publish(ctx) })
-	defer publisher.Wait()
+	defer func() { cancel(); publisher.Wait() }()
 
 	// SPEC (design, "Start-up"): no new signature until a quorum of cosigners
 	// has answered for the checkpoint signed last.
@@ -286,7 +292,12 @@ func (s *Sequencer) Run(ctx context.Context) error {
 		}
 		if h := s.halted.Load(); h != nil {
 			s.refuse(batch, readOnly(h.err))
-			continue
+			select {
+			case <-s.dead:
+				return fmt.Errorf("the store has failed; start the node again: %w", h.err)
+			default:
+				continue
+			}
 		}
 		began := s.cfg.Now()
 		// What was begun is finished, even if ctx ends meanwhile: to stop
@@ -321,6 +332,8 @@ func (s *Sequencer) gather(ctx context.Context, idle bool) []*item {
 		batch = append(batch, i)
 	case i := <-s.entries:
 		batch = append(batch, i)
+	case <-s.dead:
+		return nil
 	case <-ctx.Done():
 		return nil
 	}

@@ -387,6 +387,6 @@ func newSequencer(cfg Config) *Sequencer {
 		cfg: cfg, cache: new(mapstore.Cache), tree: ranges.NewEmptyRange(0), reserved: empty,
 		withdrawals: make(chan *item, cfg.QueueMax), entries: make(chan *item, cfg.QueueMax),
 		changed: make(chan struct{}), wake: make(chan struct{}, 1),
-		agreed: make(chan struct{}), stopping: make(chan struct{}),
+		agreed: make(chan struct{}), dead: make(chan struct{}), stopping: make(chan struct{}),
 	}
 }
