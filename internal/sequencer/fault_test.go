@@ -11,6 +11,7 @@ import (
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/reason"
 )
 
@@ -282,5 +283,42 @@ func TestAheadDuringTurn(t *testing.T) {
 	s.refused(r.attest(1), reason.ReadOnly)
 	if got := r.largest(); got != size {
 		t.Errorf("signed size %d", got)
+	}
+}
+
+// gone is a backend that cannot even be read any more, once append has failed.
+type gone struct {
+	backend.Backend
+	dead atomic.Bool
+}
+
+func (g *gone) Append(context.Context, uint64, [][]byte, []backend.Write) (backend.Root, error) {
+	g.dead.Store(true)
+	return backend.Root{}, errDisk
+}
+
+func (g *gone) Root(ctx context.Context) (backend.Root, error) {
+	if g.dead.Load() {
+		return backend.Root{}, errDisk
+	}
+	return g.Backend.Root(ctx)
+}
+
+// TestStoreGone lets the whole store fail: Run ends with the reason, so that
+// whoever supervises the node starts it again.
+func TestStoreGone(t *testing.T) {
+	r := newRig(t)
+	b := r.store(r.fs)
+	defer b.Close()
+	r.party = testlog.NewParty("steward", 2)
+	s, err := Open(t.Context(), r.config(&gone{Backend: b}))
+	r.must(err)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(t.Context()) }()
+	if _, err := s.Submit(t.Context(), r.verified(r.party.Enrol(testOrigin, r.registrar), r.registrar)); reason.CodeOf(err) != reason.ReadOnly {
+		t.Errorf("submitted to a store that is gone: %v", err)
+	}
+	if err := <-ended; !errors.Is(err, errDisk) || !strings.Contains(err.Error(), "start the node again") {
+		t.Errorf("Run ended with %v", err)
 	}
 }
