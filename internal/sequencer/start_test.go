@@ -275,12 +275,12 @@ func TestSealedStates(t *testing.T) {
 
 	s := r.open(b)
 	var sealed []uint64
-	check := func() {
+	check := func(also ...uint64) {
 		t.Helper()
 		view := b.View()
 		defer view.Close()
 		last := sealed[max(0, len(sealed)-keptVersions):]
-		for _, size := range append([]uint64{first}, last...) {
+		for _, size := range append(also, last...) {
 			if _, err := mapstore.OpenAt(view, nil, size); err != nil {
 				t.Errorf("after %d turns, size %d: %v", len(sealed), size, err)
 			}
@@ -288,11 +288,11 @@ func TestSealedStates(t *testing.T) {
 	}
 	for n := 1; n <= keptVersions+20; n++ {
 		sealed = append(sealed, r.takes(s, r.attest(n))[0].Sealed)
-		check()
+		check(first)
 	}
 	s = r.open(b)
 	sealed = append(sealed, r.takes(s, r.attest(1000))[0].Sealed)
-	check()
+	check(first)
 	// Once it is published, what is older than the last 64 goes.
 	r.must(s.publishOne(t.Context(), s.signed))
 	sealed = append(sealed, r.takes(s, r.attest(1001))[0].Sealed)
@@ -301,4 +301,9 @@ func TestSealedStates(t *testing.T) {
 	if _, err := mapstore.OpenAt(view, nil, first); !errors.Is(err, mapstore.ErrNoVersion) {
 		t.Errorf("size %d, long replaced: %v", first, err)
 	}
+	// A start knows the sizes sealed before it.
+	s = r.open(b)
+	r.must(s.publishOne(t.Context(), s.signed))
+	sealed = append(sealed, r.takes(s, r.attest(1002))[0].Sealed)
+	check()
 }
