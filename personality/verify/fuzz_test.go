@@ -107,7 +107,7 @@ func TestPlanted(t *testing.T) {
 // fails it.
 func (f *fuzzed) found(judge func([]byte, verify.Options) *verify.Report) error {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for n := range 1000 {
+	for n := range 1000 / every {
 		if err := f.check(judge, f.mutate(rng, f.seeds[n%len(f.seeds)])); err != nil {
 			return err
 		}

@@ -102,7 +102,9 @@ type swapper struct {
 // try judges one changed file.
 func (s *swapper) try(path, op string, file []byte) {
 	s.Helper()
-	s.count++
+	if s.count++; s.count%every != 0 {
+		return
+	}
 	r := verify.Bundle(file, s.reader)
 	got, lie := s.truth.classify(r, s.ids)
 	if lie != "" {
@@ -177,7 +179,7 @@ func TestSwap(t *testing.T) {
 		})
 	}
 	for i, row := range meaningless {
-		if !used[i] {
+		if every == 1 && !used[i] {
 			t.Errorf("nothing shows that %q, %q is accepted: %s", row.path, row.op, row.why)
 		}
 	}
