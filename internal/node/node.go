@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,21 +125,21 @@ func (n *Node) policy(dir string, vkeys []string) (*trust.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.trustFile = b
-	text := string(b)
-	for _, vkey := range vkeys {
-		if !strings.Contains(text, "log "+vkey) {
-			text += "log " + vkey + "\n"
-		}
-	}
-	p, err := trust.Parse([]byte(text))
+	n.trustFile = bytes.Clone(b)
+	p, err := trust.Parse(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", policyFile, err)
 	}
-	if _, ok := p.Log(n.cfg.Origin); !ok {
+	log, ok := p.Log(n.cfg.Origin)
+	if !ok {
 		return nil, fmt.Errorf("%s: does not list %s", policyFile, n.cfg.Origin)
 	}
-	return p, nil
+	for _, vkey := range vkeys {
+		if !slices.ContainsFunc(log.Keys, func(k trust.LogKey) bool { return k.Vkey == vkey }) {
+			b = append(b, "log "+vkey+"\n"...)
+		}
+	}
+	return trust.Parse(b)
 }
 
 func (n *Node) openWitness(dir string, vkeys []string) error {
@@ -282,7 +284,11 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	return g.Wait()
 }
 
-// WaitPublished waits until a checkpoint of at least size is published.
+// WaitPublished waits until a checkpoint of at least size is published. A
+// witness alone publishes nothing.
 func (n *Node) WaitPublished(ctx context.Context, size uint64) error {
+	if n.sequencer == nil {
+		return errors.New("this node has no log")
+	}
 	return n.sequencer.WaitPublished(ctx, size)
 }

@@ -73,7 +73,7 @@ func (s *State) Close() { s.view.Close() }
 
 func (s *State) open() error {
 	var err error
-	if s.Checkpoint, err = sequencer.Published(s.p.backend); err != nil {
+	if s.Checkpoint, err = sequencer.PublishedIn(s.view); err != nil {
 		return err
 	}
 	if s.Checkpoint == nil {
@@ -84,8 +84,6 @@ func (s *State) open() error {
 		return fmt.Errorf("the published checkpoint: %w", err)
 	}
 	s.Body = cp.Body
-	// The view may be older than the checkpoint by a moment; the map of that
-	// version is in it all the same, since it was stored before it was signed.
 	if s.Map, err = mapstore.OpenAt(s.view, s.p.cache, s.Size); err != nil {
 		return fmt.Errorf("the map at size %d: %w", s.Size, err)
 	}

@@ -21,7 +21,9 @@ import (
 //   - the tree is what was reserved last: it is signed again, which says nothing
 //     new;
 //   - the tree extends it: a crash came between append and reserve; the tree
-//     ends in a live seal that fits the stored map, so it is reserved and signed;
+//     ends in a live seal that fits the stored map, so it is reserved and signed.
+//     Whatever goes on from this state has the same root at this size, so that
+//     no other run of this store can have signed another one;
 //   - the tree is smaller, or another one: refused, naming what differs;
 //   - the tree does not end in a live seal: refused. The embedded backend
 //     appends a batch whole or not at all, so no crash leaves such a tree.

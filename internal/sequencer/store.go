@@ -99,6 +99,10 @@ func Lookup(b backend.Backend, id Hash) (index, sealed uint64, ok bool, err erro
 // nil before the first.
 func Published(b backend.Backend) ([]byte, error) { return get(b, publishedKey) }
 
+// PublishedIn is Published as of a view, in which the state that it covers is
+// found too.
+func PublishedIn(v backend.View) ([]byte, error) { return v.Get(publishedKey) }
+
 // leafReader reads leaves for the map function: those of the store, then those
 // of the batch in the making.
 type leafReader struct {
