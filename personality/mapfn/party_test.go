@@ -1,7 +1,6 @@
 package mapfn_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/standing-log/standing/internal/testlog"
@@ -203,7 +202,7 @@ func TestPartyLast(t *testing.T) {
 		{"amend", func() *entry.Entry { return testlog.AmendRoles(origin, s.a.ID, 7, s.registrar, "user") }, 8, 8},
 		{"end", func() *entry.Entry { return testlog.EndParty(origin, s.a.ID, s.aR) }, 9, 9},
 	} {
-		s.add(fmt.Sprint(step.what), step.entry())
+		s.add(step.what, step.entry())
 		want(step.what, step.last, uint64(3+i), step.lastEvent)
 	}
 	// Withdrawals are in no list, and move neither.
