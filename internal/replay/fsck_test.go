@@ -82,7 +82,7 @@ func TestFsckNoSealLast(t *testing.T) {
 // second and still be right, but the tree is another.)
 func TestFsckFlipped(t *testing.T) {
 	m := newMaker(t)
-	m.generate(testlog.New(origin, 12), 50, 12)
+	m.generate(testlog.New(origin, 12), 30, 8)
 	for i := range m.leaves {
 		src := source{leaves: m.leaves, at: uint64(i), change: func(leaf []byte) []byte {
 			leaf = bytes.Clone(leaf)

@@ -40,9 +40,9 @@ func generated(t *testing.T, seed uint64, n int) (*scene, []testlog.Item, []*map
 
 // TestNothingLeavesRevoked follows every attestation through generated logs.
 func TestNothingLeavesRevoked(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		states, revoked := map[hash]mapfn.AttestationRecord{}, 0
-		_, _, writes := generated(t, seed, 700)
+		_, _, writes := generated(t, seed, 500)
 		for i, w := range writes {
 			if w == nil {
 				continue
@@ -289,7 +289,7 @@ func TestBoundedReads(t *testing.T) {
 	s, g := emptyScene(t), testlog.New(origin, 8)
 	g.Ignored = 0.3
 	most := 0
-	for i := range uint64(250) {
+	for i := range uint64(160) {
 		item := g.Next(i)
 		b := &bounded{s: s, e: item.Entry, read: map[hash][]byte{}}
 		_, err := mapfn.Step(origin, item.Leaf, i, b, b)
