@@ -28,7 +28,7 @@ func TestSize(t *testing.T) {
 	n.Submit(void)
 	n.Submit(testlog.Revoke(n.Origin, 3, p.Keys[0], revoked.ID, void.ID))
 	n.Submit(testlog.CompromiseKey(n.Origin, p.Keys[2].ID(), new(uint64), p.Recovery))
-	n.Pad(20_000, 54_000)
+	n.Pad(20_000/every, 54_000/every)
 	for _, tt := range []struct {
 		name string
 		id   testnode.Hash

@@ -99,13 +99,13 @@ type swapper struct {
 	count  int
 }
 
-// try judges one changed file.
-func (s *swapper) try(path, op string, file []byte) {
+// try judges the file with value in place of what stands at path.
+func (s *swapper) try(path, op string, with func(*tree) []byte, value *tree) {
 	s.Helper()
 	if s.count++; s.count%every != 0 {
 		return
 	}
-	r := verify.Bundle(file, s.reader)
+	r := verify.Bundle(with(value), s.reader)
 	got, lie := s.truth.classify(r, s.ids)
 	if lie != "" {
 		s.Errorf("%s, %s: %s", path, op, lie)
@@ -189,7 +189,7 @@ func TestSwap(t *testing.T) {
 func (s *swapper) swap(path string, at *tree, with func(*tree) []byte, donors map[string]map[string]*tree) {
 	for name, donor := range donors {
 		if path != "" && donor[path] != nil && !bytes.Equal(donor[path].bytes(), at.bytes()) {
-			s.try(path, "swap: "+name, with(donor[path]))
+			s.try(path, "swap: "+name, with, donor[path])
 		}
 	}
 }
@@ -205,7 +205,7 @@ func (s *swapper) spoil(path string, at *tree, with func(*tree) []byte, stride i
 		}
 		for _, v := range []string{fmt.Sprint(n + 1), fmt.Sprint(n - 1), "0", fmt.Sprint(n + 1<<32), fmt.Sprint(n + 1<<63), at.text + ".0", at.text + "e0", "-" + at.text} {
 			if v != at.text {
-				s.try(path, "number "+v, with(&tree{kind: '0', text: v}))
+				s.try(path, "number "+v, with, &tree{kind: '0', text: v})
 			}
 		}
 	case '"':
@@ -220,16 +220,16 @@ func (s *swapper) spoil(path string, at *tree, with func(*tree) []byte, stride i
 			if path == ".checkpoint" && slices.EqualFunc(signatures(string(spoilt)), signatures(at.text), bytes.Equal) {
 				op = "unused bits in " + op
 			}
-			s.try(path, op, with(str(string(spoilt))))
+			s.try(path, op, with, str(string(spoilt)))
 		}
 		for i := 0; i < len(text); i += max(stride, len(text)/8) {
-			s.try(path, fmt.Sprintf("cut at %d", i), with(str(string(text[:i]))))
-			s.try(path, fmt.Sprintf("without character %d", i), with(str(string(slices.Delete(slices.Clone(text), i, i+1)))))
-			s.try(path, fmt.Sprintf("upper case from %d", i), s.upper(at.text, string(text[:i]), with))
+			s.try(path, fmt.Sprintf("cut at %d", i), with, str(string(text[:i])))
+			s.try(path, fmt.Sprintf("without character %d", i), with, str(string(slices.Delete(slices.Clone(text), i, i+1))))
+			s.try(path, fmt.Sprintf("upper case from %d", i), with, upper(at.text, string(text[:i])))
 		}
-		s.try(path, "longer", with(str(at.text+"A")))
-		s.try(path, "longer by a line", with(str(at.text+"\n")))
-		s.try(path, "longer by 32 bytes", with(str(at.text+"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")))
+		s.try(path, "longer", with, str(at.text+"A"))
+		s.try(path, "longer by a line", with, str(at.text+"\n"))
+		s.try(path, "longer by 32 bytes", with, str(at.text+"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
 		s.lines(path, at, with)
 	}
 }
@@ -250,12 +250,12 @@ func signatures(checkpoint string) (all [][]byte) {
 
 // upper writes what is behind head in upper case, or spoils it if that is
 // nothing new.
-func (s *swapper) upper(text, head string, with func(*tree) []byte) []byte {
+func upper(text, head string) *tree {
 	u := head + strings.ToUpper(text[len(head):])
 	if u == text {
 		u += "0"
 	}
-	return with(str(u))
+	return str(u)
 }
 
 // lines removes, doubles and swaps the lines of a checkpoint or seal.
@@ -266,14 +266,14 @@ func (s *swapper) lines(path string, at *tree, with func(*tree) []byte) {
 	}
 	lines[len(lines)-1] += "\n"
 	for i := range lines {
-		s.try(path, fmt.Sprintf("line %d removed", i+1), with(str(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), ""))))
+		s.try(path, fmt.Sprintf("line %d removed", i+1), with, str(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")))
 		if twice := strings.Join(slices.Insert(slices.Clone(lines), i, lines[i]), ""); !s.signatureTwice(path, lines[i]) {
-			s.try(path, fmt.Sprintf("line %d twice", i+1), with(str(twice)))
+			s.try(path, fmt.Sprintf("line %d twice", i+1), with, str(twice))
 		}
 		for j := range i {
 			c := slices.Clone(lines)
 			if c[i], c[j] = c[j], c[i]; c[i] != c[j] && !(strings.HasPrefix(c[i], "— ") && strings.HasPrefix(c[j], "— ")) {
-				s.try(path, fmt.Sprintf("lines %d and %d swapped", j+1, i+1), with(str(strings.Join(c, ""))))
+				s.try(path, fmt.Sprintf("lines %d and %d swapped", j+1, i+1), with, str(strings.Join(c, "")))
 			}
 		}
 	}
@@ -288,17 +288,17 @@ func (s *swapper) signatureTwice(path, line string) bool {
 // shape removes, doubles, reorders, renames, and puts other types in.
 func (s *swapper) shape(path string, at *tree, with func(*tree) []byte) {
 	if path != "" {
-		s.try(path, "remove", with(nil))
+		s.try(path, "remove", with, nil)
 	}
 	for _, v := range []*tree{{kind: 'n', text: "null"}, {kind: 't', text: "true"}, str(""), {kind: '0', text: "0"}, {kind: '['}, {kind: '{'}} {
 		if b := v.bytes(); !bytes.Equal(b, at.bytes()) {
-			s.try(path, fmt.Sprintf("replace by %s", b), with(v))
+			s.try(path, fmt.Sprintf("replace by %s", b), with, v)
 		}
 	}
 	if at.kind == '{' {
 		c := at.clone()
 		c.names, c.items = append(c.names, "x-note"), append(c.items, str("hello"))
-		s.try(path, "one more member", with(c))
+		s.try(path, "one more member", with, c)
 	}
 	for i, item := range at.items {
 		c := at.clone()
@@ -307,14 +307,14 @@ func (s *swapper) shape(path string, at *tree, with func(*tree) []byte) {
 			c.names = slices.Insert(c.names, i, at.names[i])
 			renamed := at.clone()
 			renamed.names[i] = strings.ToUpper(at.names[i][:1]) + at.names[i][1:]
-			s.try(path, "renamed "+renamed.names[i], with(renamed))
+			s.try(path, "renamed "+renamed.names[i], with, renamed)
 		}
-		s.try(path, fmt.Sprintf("item %d twice", i), with(c))
+		s.try(path, fmt.Sprintf("item %d twice", i), with, c)
 	}
 	if len(at.items) > 1 {
 		c := at.clone()
 		slices.Reverse(c.items)
 		slices.Reverse(c.names)
-		s.try(path, "reverse", with(c))
+		s.try(path, "reverse", with, c)
 	}
 }
