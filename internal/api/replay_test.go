@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/entry"
@@ -37,6 +38,20 @@ func TestReplay(t *testing.T) {
 	}
 	if got := w.size(); got != size {
 		t.Errorf("size %d, was %d", got, size)
+	}
+}
+
+// TestExpiredReplay: what was accepted is answered so for ever, though the rules
+// of admission would refuse it today.
+func TestExpiredReplay(t *testing.T) {
+	s := serve(t)
+	a := good(s.Node, s.Enrol("alpha", 1), 0)
+	s.submit(a)
+	s.Advance(2 * 365 * 24 * time.Hour)
+	resp, err := s.grpc.Submit(t.Context(), &standingv1.SubmitRequest{Envelope: a.Leaf})
+	s.check(err)
+	if r := resp.GetResult(); !r.GetDuplicate() || r.GetId() != a.IDString() {
+		t.Errorf("replayed: %v", r)
 	}
 }
 
