@@ -37,6 +37,7 @@ func checkWords(t *testing.T, where, text string) {
 // the help.
 func TestWords(t *testing.T) {
 	for _, dir := range []string{".", "../lint", "../keyfile", "../demo", "../replay", "../node", "../daemon", "../api",
+		"../admission", "../prover", "../sequencer",
 		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn"} {
 		checkStrings(t, dir)
 	}
