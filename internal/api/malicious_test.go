@@ -91,7 +91,7 @@ func (w *world) further() []bad {
 		{"payload", "byte order mark", reason.JSONEncoding, w.payload(`{"_type"`, "\ufeff"+`{"_type"`)},
 		{"payload", "string too long", reason.JSONLimit, w.extended(1, "", strings.Repeat("v", 4097))},
 		{"required member", "missing", reason.MemberMissing, w.payload(`"polarity":"positive",`, "")},
-		{"required member", "in wrong case", reason.MemberMissing, w.payload(`"polarity"`, `"Polarity"`)},
+		{"required member", "in wrong case", reason.MemberUnknown, w.payload(`"polarity"`, `"Polarity"`)},
 		{"extensions", "17", reason.MemberInvalid, w.extended(17, "", "v")},
 		{"extensions", "name of 65 bytes", reason.MemberInvalid, w.extended(1, strings.Repeat("n", 62), "v")},
 		{"extensions", "value of 1,025 bytes", reason.MemberInvalid, w.extended(1, "", strings.Repeat("v", 1025))},

@@ -32,6 +32,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -112,7 +113,8 @@ func ReadConfig(dir string) (*Config, error) {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil {
-		return nil, fmt.Errorf("%s: %w", configFile, err)
+		// The library puts each problem on a line of its own.
+		return nil, fmt.Errorf("%s: %s", configFile, strings.Join(strings.Fields(err.Error()), " "))
 	}
 	if c.Origin != "" && !trust.ValidOrigin(c.Origin) {
 		return nil, fmt.Errorf("%s: origin %.80q is not [a-z0-9./-]{1,255}", configFile, c.Origin)

@@ -92,9 +92,14 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 	}
 	s.published.Store(size)
 	s.cfg.Metrics.PublishedSize.Set(float64(size))
+	s.announce()
+	return nil
+}
+
+// announce wakes whoever waits for a publication.
+func (s *Sequencer) announce() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	s.mu.Unlock()
-	return nil
 }

@@ -220,7 +220,8 @@ func readOnly(err error) error {
 	return reason.Errorf(reason.ReadOnly, "the node does not write: %v", err)
 }
 
-// WaitPublished waits until a checkpoint of at least size is published.
+// WaitPublished waits until a checkpoint of at least size is published. It fails
+// with read-only once the writer has stopped.
 func (s *Sequencer) WaitPublished(ctx context.Context, size uint64) error {
 	for {
 		s.mu.Lock()
@@ -228,6 +229,9 @@ func (s *Sequencer) WaitPublished(ctx context.Context, size uint64) error {
 		s.mu.Unlock()
 		if s.published.Load() >= size {
 			return nil
+		}
+		if h := s.halted.Load(); h != nil {
+			return readOnly(h.err)
 		}
 		select {
 		case <-changed:
@@ -260,6 +264,7 @@ func (s *Sequencer) halt(err error) {
 	if s.halted.CompareAndSwap(nil, &haltError{err}) {
 		s.cfg.Log.Error("the writer stops; reading goes on", "err", err)
 		s.cfg.Metrics.Halted.Set(1)
+		s.announce()
 		if _, rootErr := s.cfg.Backend.Root(context.Background()); rootErr != nil {
 			close(s.dead)
 		}

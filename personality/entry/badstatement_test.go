@@ -47,12 +47,12 @@ func badStatements() []badVector {
 	const predicate = `"predicate":{`
 	out := edited("statement", statement, []edit{
 		{"other _type", "Statement/v1", "Statement/v0.1", reason.StatementType},
-		{"_type in wrong case", `"_type"`, `"_Type"`, reason.MemberMissing},
+		{"_type in wrong case", `"_type"`, `"_Type"`, reason.MemberUnknown},
 		{"_type no string", `"https://in-toto.io/Statement/v1"`, "1", reason.MemberInvalid},
 		{"unknown member", `{"_type"`, `{"comment":"","_type"`, reason.MemberUnknown},
 		{"extension outside the predicate", `{"_type"`, `{"x-comment":"","_type"`, reason.MemberUnknown},
 		{"no predicate", predicate, `"x":{`, reason.MemberMissing},
-		{"predicate in wrong case", predicate, `"Predicate":{`, reason.MemberMissing},
+		{"predicate in wrong case", predicate, `"Predicate":{`, reason.MemberUnknown},
 		{"predicate no object", predicate, `"predicate":[],"b":{`, reason.MemberInvalid},
 		{"foreign predicate type", "https://github.com/standing-log/standing/predicates/attestation/v1", "https://slsa.dev/provenance/v1", reason.PredicateType},
 		{"later version", "attestation/v1", "attestation/v2", reason.PredicateType},
@@ -138,7 +138,7 @@ func badAttestations() []badVector {
 		{"origin with line break", "log.example/test", `log.example/test\n`, reason.MemberInvalid},
 		{"origin too long", "log.example/test", strings.Repeat("a", 256), reason.MemberInvalid},
 		{"unknown relation", `"steward"`, `"owner"`, reason.MemberInvalid},
-		{"relation in wrong case", `"relation"`, `"Relation"`, reason.MemberMissing},
+		{"relation in wrong case", `"relation"`, `"Relation"`, reason.MemberUnknown},
 		{"unknown polarity", `"positive"`, `"neutral"`, reason.MemberInvalid},
 		{"polarity no string", `"positive"`, "true", reason.MemberInvalid},
 		{"legal basis with space", `"none"`, `"Article 25"`, reason.MemberInvalid},

@@ -44,9 +44,20 @@ func (f *fields) get(name string) value {
 	f.seen = append(f.seen, name)
 	v, ok := f.o[name]
 	if !ok {
-		f.fail(reason.MemberMissing, "%s is missing", name)
+		f.missing(name)
 	}
 	return v
+}
+
+// missing reports a required member that is not there, or is there in another
+// case.
+func (f *fields) missing(name string) {
+	for other := range f.o {
+		if strings.EqualFold(other, name) {
+			f.fail(reason.MemberUnknown, "%.64q is spelt %q", other, name)
+		}
+	}
+	f.fail(reason.MemberMissing, "%s is missing", name)
 }
 
 // done reports the first failure, then unknown members.

@@ -63,19 +63,22 @@ type LogClient interface {
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
 	// SubmitBatch offers many entries in order. Each is accepted or refused by
 	// itself; the accepted ones keep their order in the log, except that the log
-	// may put withdrawals first. It is safe to repeat.
+	// may put withdrawals first. Keys are looked up in what is under a seal: an
+	// enrolment and what its keys sign belong into two calls. It is safe to repeat.
 	//
 	// REST: POST /v1/entries:batch
 	SubmitBatch(ctx context.Context, in *SubmitBatchRequest, opts ...grpc.CallOption) (*SubmitBatchResponse, error)
 	// GetBundle returns a bundle that proves, at the newest published checkpoint,
 	// how the attestations named stand. It fails with NOT_FOUND if one of them is
-	// not in the log at that size.
+	// not in the log at that size, and with RESOURCE_EXHAUSTED if the bundle would
+	// exceed max_message_bytes: ask for fewer.
 	//
 	// REST: GET /v1/bundles/{ids}, ids joined by commas
 	GetBundle(ctx context.Context, in *GetBundleRequest, opts ...grpc.CallOption) (*GetBundleResponse, error)
 	// CheckStatus says what the log holds about each subject. The answer is not
 	// proven, and asking reveals to the log what the caller is interested in: to
-	// ask in private, verify a bundle, or look into a copy of the log.
+	// ask in private, verify a bundle, or look into a copy of the log. One answer
+	// holds at most 4 * max_batch attestations; subjects beyond that are refused.
 	//
 	// REST: POST /v1/status:check
 	CheckStatus(ctx context.Context, in *CheckStatusRequest, opts ...grpc.CallOption) (*CheckStatusResponse, error)
@@ -173,19 +176,22 @@ type LogServer interface {
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
 	// SubmitBatch offers many entries in order. Each is accepted or refused by
 	// itself; the accepted ones keep their order in the log, except that the log
-	// may put withdrawals first. It is safe to repeat.
+	// may put withdrawals first. Keys are looked up in what is under a seal: an
+	// enrolment and what its keys sign belong into two calls. It is safe to repeat.
 	//
 	// REST: POST /v1/entries:batch
 	SubmitBatch(context.Context, *SubmitBatchRequest) (*SubmitBatchResponse, error)
 	// GetBundle returns a bundle that proves, at the newest published checkpoint,
 	// how the attestations named stand. It fails with NOT_FOUND if one of them is
-	// not in the log at that size.
+	// not in the log at that size, and with RESOURCE_EXHAUSTED if the bundle would
+	// exceed max_message_bytes: ask for fewer.
 	//
 	// REST: GET /v1/bundles/{ids}, ids joined by commas
 	GetBundle(context.Context, *GetBundleRequest) (*GetBundleResponse, error)
 	// CheckStatus says what the log holds about each subject. The answer is not
 	// proven, and asking reveals to the log what the caller is interested in: to
-	// ask in private, verify a bundle, or look into a copy of the log.
+	// ask in private, verify a bundle, or look into a copy of the log. One answer
+	// holds at most 4 * max_batch attestations; subjects beyond that are refused.
 	//
 	// REST: POST /v1/status:check
 	CheckStatus(context.Context, *CheckStatusRequest) (*CheckStatusResponse, error)
