@@ -46,6 +46,9 @@
 // A threshold is monotone in its members, so T of a group "k of n" is the k-th
 // largest T of its members, and T of a witness its newest timestamp that counts.
 //
+// Vectors for other implementations, good and malicious, are in
+// testdata/vectors.json.
+//
 // # Invariants
 //
 //   - Nothing in a checkpoint is returned before a listed key of its origin has
