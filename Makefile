@@ -40,7 +40,8 @@ check: ## format, vet, staticcheck, proto lint, generated code, tidiness
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## fuzz every target for FUZZTIME (60s)
+fuzz: ## show that targets find planted bugs, then fuzz each for FUZZTIME (60s)
+	go run ./internal/planted
 	@list=$$(go test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; echo "$$list" | \
 	awk '/^Fuzz/ {t[n++] = $$1} /^ok/ {while (n) print $$2, t[--n]}' | while read -r pkg target; do \
 		echo "$$pkg $$target"; \

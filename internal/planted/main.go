@@ -1,0 +1,128 @@
+// Command planted shows that fuzz targets find bugs: it copies the module, puts
+// one bug after the other into a decoder, and runs the decoder's target until
+// the bug is found. `make fuzz` runs it first. Targets whose packages show this
+// in a test of their own (entry, mapfn, bundle, verify) are not in its list.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+)
+
+// plant is one bug: in file, old becomes new, and target of the file's package
+// must fail.
+type plant struct{ target, file, old, new string }
+
+func plants() []plant {
+	return []plant{
+		{"FuzzParse", "personality/purl/purl.go", "|| hi|lo == 0 || plain(byte(hi<<4|lo))", "|| hi|lo == 0"},
+		{"FuzzParse", "personality/seal/seal.go", "|| strconv.FormatUint(v, 10) != p.lines[n-1]", ""},
+		{"FuzzParse", "personality/trust/policy.go", `if items[len(items)-1] == "" {`, "if len(items) > 2 {"},
+		{"FuzzOpen", "personality/trust/checkpoint.go", "if !k.Verifier.Verify([]byte(text), raw) {", "if false {"},
+		{"FuzzParseProof", "personality/statusmap/proof.go", "case version != proofVersion:", "case version == 99:"},
+		{"FuzzRecord", "internal/backend/embedded/provider/record.go", "|| b[0] != recordVersion", ""},
+		{"FuzzParseTile", "internal/mapstore/tile.go", "Hash(b[32:64])", "Hash(b[31:63])"},
+		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},
+		{"FuzzParseStale", "internal/mapstore/prune.go", "n < 2 || n > len(b) ||", "n < 2 ||"},
+		{"FuzzControlValues", "internal/mapstore/layout.go", "binary.BigEndian.Uint64(b[8:])", "binary.BigEndian.Uint64(b[9:])"},
+		{"FuzzCanonicalPurl", "internal/lint/purl.go", "return out, nil", "return s, nil"},
+		{"FuzzDraft", "internal/cli/draft.go", "if d.Support != nil {", "if d.Support == nil {"},
+		{"FuzzRequest", "internal/witness/request.go", "|| strconv.FormatUint(n, 10) != s", ""},
+		{"FuzzReadPEM", "internal/keyfile/keyfile.go", "case ed25519.PrivateKey:\n\t\treturn newKey(private)", "case ed25519.PrivateKey:\n\t\treturn Generate()"},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "planted:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "planted-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := copyModule(dir); err != nil {
+		return err
+	}
+	missed := 0
+	for _, p := range plants() {
+		found, err := p.try(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.file, err)
+		}
+		word := "found "
+		if !found {
+			word, missed = "MISSED", missed+1
+		}
+		fmt.Printf("%s %-18s %s\n", word, p.target, p.file)
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d planted bugs were not found", missed)
+	}
+	return nil
+}
+
+// copyModule copies the module in the current directory, without what git and
+// the build keep in it.
+func copyModule(dir string) error {
+	if _, err := os.Stat("go.mod"); err != nil {
+		return fmt.Errorf("run it at the top of the module: %w", err)
+	}
+	return filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (path == ".git" || path == "bin" || path == "tools"):
+			return filepath.SkipDir
+		case e.IsDir():
+			return os.MkdirAll(filepath.Join(dir, path), 0o755)
+		case !e.Type().IsRegular():
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, path), b, 0o644)
+	})
+}
+
+// try plants the bug, runs the target, and takes the bug out again.
+func (p plant) try(ctx context.Context, dir string) (found bool, err error) {
+	file := filepath.Join(dir, p.file)
+	good, err := os.ReadFile(file)
+	if err != nil {
+		return false, err
+	}
+	bad := strings.Replace(string(good), p.old, p.new, 1)
+	if bad == string(good) {
+		return false, fmt.Errorf("there is no %q to break", p.old)
+	}
+	if err := os.WriteFile(file, []byte(bad), 0o644); err != nil {
+		return false, err
+	}
+	defer func() { _ = os.WriteFile(file, good, 0o644) }()
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+p.target+"$",
+		"-fuzztime", "30s", "-fuzzminimizetime", "1x", "./"+filepath.Dir(p.file))
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return false, ctx.Err()
+	}
+	if !strings.Contains(string(out), "--- FAIL: "+p.target) {
+		return false, fmt.Errorf("the broken package does not run: %s", out)
+	}
+	return true, nil
+}
