@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/purl"
 	"github.com/standing-log/standing/personality/reason"
@@ -60,12 +61,8 @@ func place(subject string) (mapfn.NS, string, error) {
 		return mapfn.NSPackage, p.Package(), nil
 	}
 	algorithm, digest, _ := strings.Cut(subject, ":")
-	lengths := map[string][]int{"sha256": {64}, "sha512": {128}, "gitCommit": {40, 64}}
-	for _, n := range lengths[algorithm] {
-		b, err := hex.DecodeString(digest)
-		if err == nil && len(digest) == n && hex.EncodeToString(b) == digest {
-			return mapfn.NSDigest, subject, nil
-		}
+	if entry.ValidDigest(algorithm, digest) {
+		return mapfn.NSDigest, subject, nil
 	}
 	return 0, "", reason.Errorf(reason.SubjectUnknown, "%.120q", subject)
 }

@@ -167,7 +167,7 @@ func (e *Entry) componentSubjects(scopes []Scope) error {
 		}
 		s.Purl = p
 		if p.HasVersion() {
-			if !validDigest(s.Algorithm, s.Digest) {
+			if !ValidDigest(s.Algorithm, s.Digest) {
 				return reason.Errorf(reason.SubjectInvalid, "%.120q: digest is not sha256, sha512 or gitCommit in lower-case hex", s.Name)
 			}
 			continue
@@ -186,7 +186,9 @@ func (e *Entry) componentSubjects(scopes []Scope) error {
 	return nil
 }
 
-func validDigest(algorithm, digest string) bool {
+// ValidDigest reports whether digest is a value of the algorithm that a version
+// may have: lower-case hex of its length.
+func ValidDigest(algorithm, digest string) bool {
 	for _, n := range digestLengths[algorithm] {
 		if _, ok := parseHex(digest, n/2); ok {
 			return true
