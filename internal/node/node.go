@@ -25,6 +25,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
+	"github.com/standing-log/standing/internal/metric"
 	"github.com/standing-log/standing/internal/prover"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/tiles"
@@ -110,7 +111,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.cosign,
 		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
 		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
-		Log: n.log, Metrics: sequencer.NewMetrics(reg),
+		Log: n.log, Metrics: sequencer.NewMetrics(metric.New(reg)),
 	})
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (s *Sequencer) publish(ctx context.Context) {
 			return
 		case errors.Is(err, errNoQuorum):
 			s.cfg.Log.Warn("checkpoint not published", "size", s.signedLen.Load(), "err", err)
-			s.cfg.Metrics.NoQuorum.Inc()
+			s.cfg.Metrics.noQuorum.Inc()
 			s.pause(ctx, s.cfg.Retry, nil)
 		default: // ErrRestored, or the store is in doubt
 			s.halt(err)
@@ -68,7 +68,8 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoQuorum, err)
 	}
-	if _, err := s.cfg.Policy.Open(cosigned, s.cfg.Now()); err != nil {
+	cp, err := s.cfg.Policy.Open(cosigned, s.cfg.Now())
+	if err != nil {
 		return fmt.Errorf("%w: %w", errNoQuorum, err)
 	}
 	s.agree()
@@ -91,7 +92,7 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 		return fmt.Errorf("publishing size %d: %w", size, err)
 	}
 	s.published.Store(size)
-	s.cfg.Metrics.PublishedSize.Set(float64(size))
+	s.cfg.Metrics.publish(cp, s.cfg.Now())
 	s.announce()
 	return nil
 }

@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"slices"
+	"time"
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/personality/entry"
@@ -17,9 +18,10 @@ type Result struct {
 // item is an entry that waits for its turn.
 type item struct {
 	*admission.Entry
-	done chan struct{} // closed when result or err is set
-	res  Result
-	err  error
+	submitted time.Time
+	done      chan struct{} // closed when result or err is set
+	res       Result
+	err       error
 }
 
 func (i *item) answer(res Result, err error) {

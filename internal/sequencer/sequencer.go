@@ -40,6 +40,7 @@ import (
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/metric"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -105,7 +106,7 @@ func (c Config) Defaults() Config {
 		c.Now = time.Now
 	}
 	if c.Metrics == nil {
-		c.Metrics = NewMetrics(nil)
+		c.Metrics = NewMetrics(metric.New(nil))
 	}
 	return c
 }
@@ -132,6 +133,7 @@ type Sequencer struct {
 	halted    atomic.Pointer[haltError] // why nothing is written any more
 	signedLen atomic.Uint64
 	published atomic.Uint64 // size
+	sealedAt  atomic.Uint64 // of the newest signed seal
 
 	mu      sync.Mutex
 	signed  []byte        // the newest signed checkpoint; under mu
@@ -179,24 +181,32 @@ func (s *Sequencer) SubmitAll(ctx context.Context, entries []*admission.Entry) (
 }
 
 // offer puts an entry into its queue.
-func (s *Sequencer) offer(e *admission.Entry) (*item, error) {
+func (s *Sequencer) offer(e *admission.Entry) (i *item, err error) {
+	queue, name := s.entries, queueEntries
+	if withdraws(e.Entry) {
+		queue, name = s.withdrawals, queueWithdrawals
+	}
+	defer func() { s.cfg.Metrics.offered(name, err) }()
 	if h := s.halted.Load(); h != nil {
 		return nil, readOnly(h.err)
 	}
-	queue := s.entries
-	if withdraws(e.Entry) {
-		queue = s.withdrawals
-	} else if behind := s.signedLen.Load() - s.published.Load(); behind > s.cfg.Backlog {
+	if behind := s.backlog(); behind > s.cfg.Backlog && name == queueEntries {
 		return nil, reason.Errorf(reason.Backlog, "%d leaves wait for a quorum of cosigners", behind)
 	}
-	i := &item{Entry: e, done: make(chan struct{})}
+	i = &item{Entry: e, done: make(chan struct{}), submitted: s.cfg.Now()}
 	select {
 	case queue <- i:
-		s.cfg.Metrics.Queued.Inc()
 		return i, nil
 	default:
 		return nil, reason.Errorf(reason.Busy, "%d entries are waiting", len(queue))
 	}
+}
+
+// backlog returns the number of leaves that are signed and not published. It
+// reads what is published first: that never overtakes what is signed.
+func (s *Sequencer) backlog() uint64 {
+	published := s.published.Load()
+	return s.signedLen.Load() - published
 }
 
 func (s *Sequencer) await(ctx context.Context, i *item) (Result, error) {
@@ -263,7 +273,6 @@ func (s *Sequencer) Err() error {
 func (s *Sequencer) halt(err error) {
 	if s.halted.CompareAndSwap(nil, &haltError{err}) {
 		s.cfg.Log.Error("the writer stops; reading goes on", "err", err)
-		s.cfg.Metrics.Halted.Set(1)
 		s.announce()
 		if _, rootErr := s.cfg.Backend.Root(context.Background()); rootErr != nil {
 			close(s.dead)
@@ -312,7 +321,7 @@ func (s *Sequencer) Run(ctx context.Context) error {
 			s.refuse(batch, readOnly(err))
 			continue
 		}
-		s.cfg.Metrics.Turn.Observe(s.cfg.Now().Sub(began).Seconds())
+		s.cfg.Metrics.turn.Observe(s.cfg.Now().Sub(began).Seconds())
 		idle = len(s.entries) == 0 && len(s.withdrawals) == 0
 	}
 }

@@ -45,6 +45,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
 	if err := s.loadPublished(root); err != nil {
 		return nil, err
 	}
+	s.cfg.Metrics.of.Store(s)
 	return s, s.sign(ctx, root)
 }
 
@@ -153,5 +154,10 @@ func (s *Sequencer) loadPublished(root backend.Root) error {
 		return fmt.Errorf("the published checkpoint of size %d does not fit the tree of size %d: %v", size, root.Size, err)
 	}
 	s.published.Store(size)
+	// The trust file may have changed since; then nothing is known until a
+	// quorum by the new one has answered.
+	if cp, err := s.cfg.Policy.Open(cp, s.cfg.Now()); err == nil {
+		s.cfg.Metrics.opened(cp)
+	}
 	return nil
 }

@@ -62,6 +62,7 @@ func (s *Sequencer) turn(ctx context.Context, batch []*item) error {
 func (s *Sequencer) sequence(ctx context.Context, batch []*item) error {
 	view := s.cfg.Backend.View()
 	defer view.Close()
+	lap := s.cfg.Metrics.laps(s.cfg.Now)
 	d, err := s.draft(ctx, view, batch)
 	if err != nil || len(d.items) == 0 {
 		return err
@@ -69,6 +70,7 @@ func (s *Sequencer) sequence(ctx context.Context, batch []*item) error {
 	if err := s.finish(d); err != nil {
 		return err
 	}
+	lap("map")
 	// Crash before this: nothing has happened, submitters try again. Crash
 	// after it: the batch is whole, leaves, seal and state, and start-up
 	// signs it.
@@ -76,22 +78,25 @@ func (s *Sequencer) sequence(ctx context.Context, batch []*item) error {
 	if err != nil {
 		return fmt.Errorf("appending %d leaves: %w", len(d.leaves), err)
 	}
+	lap("append")
 	if err := s.readBack(ctx, d, root); err != nil {
 		return fmt.Errorf("reading back: %w", err)
 	}
+	lap("read back")
 	d.state.Committed()
 	s.tree, s.sealed = d.tree, d.sealed
 	s.lastSeal = lastSeal{d.seal.Index, d.seal.SealedAt, true}
 	if err := s.sign(ctx, root); err != nil {
 		return err
 	}
+	lap("sign")
 	for _, i := range d.items {
 		i.answer(Result{Index: i.res.Index, Sealed: root.Size}, nil)
 	}
 	for _, t := range d.twins {
 		t.answer(Result{t.first.res.Index, root.Size, true}, nil)
 	}
-	s.cfg.Metrics.batch(len(d.items), root.Size)
+	s.cfg.Metrics.batch(d.items, root.Size, s.cfg.Now())
 	return nil
 }
 
@@ -147,7 +152,7 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 	if code := reason.CodeOf(err); code != "" {
 		// What the map would ignore is dropped here with its code, so every
 		// entry that this log appends has effect.
-		s.cfg.Metrics.Refused.WithLabelValues(string(code)).Inc()
+		s.cfg.Metrics.mapRefused.WithLabelValues(string(code)).Inc()
 		i.answer(Result{}, err)
 		return false, nil
 	}
@@ -348,6 +353,7 @@ func (s *Sequencer) sign(ctx context.Context, root backend.Root) error {
 	s.signed = signed
 	s.mu.Unlock()
 	s.signedLen.Store(root.Size)
+	s.sealedAt.Store(s.lastSeal.sealedAt)
 	select {
 	case s.wake <- struct{}{}:
 	default:
