@@ -16,27 +16,28 @@ import (
 	"github.com/standing-log/standing/personality/trust"
 )
 
-// gatherer asks the cosigners for their lines.
-type gatherer struct {
-	policy  *trust.Policy
-	clients []*cosign.Client
-	store   backend.Backend
-	grace   time.Duration
-	log     *slog.Logger
+// Gatherer asks the cosigners for their lines. A Grace of 0 is 100 ms.
+type Gatherer struct {
+	Policy  *trust.Policy
+	Clients []*cosign.Client
+	Store   backend.Backend
+	Grace   time.Duration
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
-// cosign is sequencer.Config's Cosign. One cosigner's word does not stop the
+// Cosign is sequencer.Config's Cosign. One cosigner's word does not stop the
 // log; without a quorum of others it does: then the store may be a restored
 // backup, and signing would fork the log.
-func (g gatherer) cosign(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error) {
-	grace := g.grace
+func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error) {
+	grace := g.Grace
 	if grace == 0 {
 		grace = 100 * time.Millisecond
 	}
 	r, err := cosign.Gather(ctx, cosign.Request{
-		Policy: g.policy, Clients: g.clients, Checkpoint: checkpoint, Now: time.Now(), Grace: grace,
+		Policy: g.Policy, Clients: g.Clients, Checkpoint: checkpoint, Now: g.Now(), Grace: grace,
 		Consistency: func(ctx context.Context, from uint64) ([]cosign.Hash, error) {
-			return g.store.ConsistencyProof(ctx, from, size)
+			return g.Store.ConsistencyProof(ctx, from, size)
 		},
 	})
 	if err != nil {
@@ -47,7 +48,7 @@ func (g gatherer) cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 		if errors.Is(f.Err, context.Canceled) {
 			continue
 		}
-		g.log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
+		g.Log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
 		if _, is := errors.AsType[*cosign.AheadError](f.Err); is || errors.Is(f.Err, cosign.ErrConflict) {
 			ahead = fmt.Errorf("%w: %v: %v; recover from a mirror", sequencer.ErrRestored, f.Names, f.Err)
 		}

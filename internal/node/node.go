@@ -106,9 +106,9 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	n.store = store
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	g := gatherer{policy: policy, clients: clients, store: store, grace: n.cfg.Cosign.Grace, log: n.log}
+	g := Gatherer{Policy: policy, Clients: clients, Store: store, Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log}
 	n.sequencer, err = sequencer.Open(ctx, sequencer.Config{
-		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.cosign,
+		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.Cosign,
 		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
 		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
 		Log: n.log, Metrics: sequencer.NewMetrics(metric.New(reg)),
