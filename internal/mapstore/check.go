@@ -22,8 +22,7 @@ func (s *Snapshot) Check(ctx context.Context) error {
 	if keys != s.meta.keys {
 		return fmt.Errorf("%w: the map has %d keys, not %d", ErrCorrupt, keys, s.meta.keys)
 	}
-	_, err := s.Withdrawals(0, s.meta.list.count)
-	return err
+	return s.checkWithdrawals(ctx)
 }
 
 // checkTile checks what lies at and below the tile and counts its map keys.

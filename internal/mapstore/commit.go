@@ -34,7 +34,7 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("updating the map: %w", err)
 	}
-	withdrawals, err := base.list.grow(b.withdrawals...)
+	withdrawals, records, err := base.list.withdraw(b.withdrawals)
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("extending the withdrawal list: %w", err)
 	}
@@ -44,10 +44,7 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 		return Result{}, nil, err
 	}
 
-	writes := append(out.writes, b.events...)
-	for i, w := range b.withdrawals {
-		writes = append(writes, backend.Write{Key: withdrawalKey(base.list.count + uint64(i)), Value: w})
-	}
+	writes := append(append(out.writes, b.events...), records...)
 	h := head{version: version, keep: max(keep, b.base.head.keep), cursor: b.base.head.cursor}
 	writes, h.cursor, err = b.prune(writes, h)
 	if err != nil {

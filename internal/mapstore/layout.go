@@ -19,6 +19,7 @@ const (
 	kindRecord     = 'r'
 	kindEvent      = 'e'
 	kindWithdrawal = 'w'
+	kindNode       = 'n'
 	kindPrune      = 'p'
 )
 
@@ -34,6 +35,10 @@ func numberedKey(kind byte, n uint64) []byte {
 func versionKey(version uint64) []byte { return numberedKey(kindVersion, version) }
 
 func withdrawalKey(i uint64) []byte { return numberedKey(kindWithdrawal, i) }
+
+func nodeKey(level int, i uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix, kindNode, byte(level)}, i)
+}
 
 func recordKey(version uint64, key Hash) []byte {
 	b := make([]byte, 0, 2+8+32)

@@ -50,7 +50,11 @@ func rangeRoot(r *compact.Range) (Hash, error) {
 }
 
 // grow returns l with entries appended.
-func (l list) grow(entries ...[]byte) (list, error) {
+func (l list) grow(entries ...[]byte) (list, error) { return l.growVisited(nil, entries...) }
+
+// growVisited does the same and calls visit, unless it is nil, with each
+// perfect subtree that becomes complete.
+func (l list) growVisited(visit compact.VisitFn, entries ...[]byte) (list, error) {
 	if len(entries) == 0 {
 		return l, nil
 	}
@@ -59,7 +63,7 @@ func (l list) grow(entries ...[]byte) (list, error) {
 		return list{}, err
 	}
 	for _, e := range entries {
-		if err := r.Append(rfc6962.DefaultHasher.HashLeaf(e), nil); err != nil {
+		if err := r.Append(rfc6962.DefaultHasher.HashLeaf(e), visit); err != nil {
 			return list{}, err
 		}
 	}

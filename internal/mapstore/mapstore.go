@@ -27,6 +27,8 @@
 //	m r version mapkey           u8 ns, u8 number of peaks, peaks of the event list, the record
 //	m e mapkey u64 i             event i of the record's event list, 41 bytes
 //	m w u64 i                    withdrawal i, 60 bytes
+//	m n u8 L u64 i               hash i of tile level L >= 1 of the withdrawal list: the root of
+//	                             its records [i·256^L, (i+1)·256^L)
 //	m p until u32 chunk          u8 1, keys (without m, each after a u8 length) that versions
 //	                             from until on do not need, sum
 //
@@ -45,7 +47,8 @@
 //     from the root of its version, which the caller compares with the seal;
 //     anything else is ErrCorrupt.
 //   - Event lists and the withdrawal list only grow, and are read up to the
-//     length that the version has.
+//     length that the version has. What is returned of the withdrawal list has
+//     been checked against its root.
 //   - Every version from the keep bound of the last commit on can be read.
 //   - All writes of a commit belong into one durable write: a crash leaves
 //     either the old version or the new one.

@@ -17,6 +17,26 @@ func (s *Snapshot) scan(from []byte, first, n uint64, l list) ([][]byte, error) 
 		return nil, nil
 	}
 	n = min(n, l.count-first)
+	out, err := s.numbered(from, n)
+	if err != nil {
+		return nil, err
+	}
+	if n == l.count {
+		whole, err := list{}.grow(out...)
+		if err != nil {
+			return nil, err
+		}
+		if !equal(whole.peaks, l.peaks) {
+			return nil, fmt.Errorf("%w: the %d entries have another root", ErrCorrupt, n)
+		}
+	}
+	return out, nil
+}
+
+// numbered returns the n values at the key from and those after it, which
+// differ from it in the number at their end only.
+func (s *Snapshot) numbered(from []byte, n uint64) ([][]byte, error) {
+	first := binary.BigEndian.Uint64(from[len(from)-8:])
 	to := bytes.Clone(from)
 	binary.BigEndian.PutUint64(to[len(to)-8:], first+n)
 	var out [][]byte
@@ -32,15 +52,6 @@ func (s *Snapshot) scan(from []byte, first, n uint64, l list) ([][]byte, error) 
 	}
 	if uint64(len(out)) != n {
 		return nil, fmt.Errorf("%w: entry %d is missing", ErrCorrupt, first+uint64(len(out)))
-	}
-	if n == l.count {
-		whole, err := list{}.grow(out...)
-		if err != nil {
-			return nil, err
-		}
-		if !equal(whole.peaks, l.peaks) {
-			return nil, fmt.Errorf("%w: the %d entries have another root", ErrCorrupt, n)
-		}
 	}
 	return out, nil
 }

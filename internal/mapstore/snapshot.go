@@ -282,20 +282,3 @@ func (s *Snapshot) events(key Hash, l list, first, n uint64) ([]mapfn.Event, err
 	}
 	return out, nil
 }
-
-// Withdrawals returns up to n records of the withdrawal list, from first on,
-// as far as the list goes at this version. They have been checked against its
-// root only if they are the whole list.
-func (s *Snapshot) Withdrawals(first, n uint64) ([]mapfn.Withdrawal, error) {
-	raw, err := s.scan(withdrawalKey(first), first, n, s.meta.list)
-	if err != nil {
-		return nil, fmt.Errorf("withdrawal list: %w", err)
-	}
-	out := make([]mapfn.Withdrawal, len(raw))
-	for i := range raw {
-		if out[i], err = mapfn.ParseWithdrawal(raw[i]); err != nil {
-			return nil, fmt.Errorf("%w: withdrawal %d: %v", ErrCorrupt, first+uint64(i), err)
-		}
-	}
-	return out, nil
-}
