@@ -46,6 +46,9 @@ type Store interface {
 
 // Admission admits envelopes. It is safe for concurrent use.
 type Admission struct {
+	// Metrics counts what is admitted and what is not; nil: nobody counts.
+	Metrics *Metrics
+
 	keys Store
 	now  func() time.Time
 
@@ -63,6 +66,13 @@ func New(keys Store, now func() time.Time) *Admission {
 
 // Admit checks one envelope.
 func (a *Admission) Admit(envelope []byte) (*Entry, error) {
+	began := a.now()
+	e, err := a.admit(envelope)
+	a.Metrics.checked(a.now().Sub(began), err)
+	return e, err
+}
+
+func (a *Admission) admit(envelope []byte) (*Entry, error) {
 	leaf, err := entry.Canonicalize(envelope)
 	if err != nil {
 		return nil, err

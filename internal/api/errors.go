@@ -56,7 +56,7 @@ func statusOf(r *standingv1.Refusal) *status.Status {
 }
 
 // NewHandler returns the REST side of the service.
-func NewHandler(ctx context.Context, s *Service) (http.Handler, error) {
+func NewHandler(ctx context.Context, s standingv1.LogServer) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithErrorHandler(writeError),
 		runtime.WithRoutingErrorHandler(writeRoutingError),

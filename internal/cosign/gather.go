@@ -29,6 +29,8 @@ type Request struct {
 	// satisfy the quorum. Negative: as long as they take, that is until each
 	// client's timeout.
 	Grace time.Duration
+	// Metrics counts how the clients answer; nil: nobody counts.
+	Metrics *Metrics
 }
 
 // Result is what was gathered.
@@ -89,7 +91,9 @@ func (r *Request) ask(ctx context.Context) (fresh []trust.Cosignature, failures 
 	var wg sync.WaitGroup
 	for i, c := range r.Clients {
 		wg.Go(func() {
+			began := time.Now()
 			sigs, err := c.Cosign(ctx, r.Checkpoint, r.Consistency)
+			r.Metrics.answered(c, time.Since(began), err)
 			answers <- answer{i, sigs, err}
 		})
 	}

@@ -24,6 +24,7 @@ type Gatherer struct {
 	Grace   time.Duration
 	Now     func() time.Time
 	Log     *slog.Logger
+	Metrics *cosign.Metrics // nil: nobody counts
 }
 
 // Cosign is sequencer.Config's Cosign. One cosigner's word does not stop the
@@ -35,7 +36,7 @@ func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 		grace = 100 * time.Millisecond
 	}
 	r, err := cosign.Gather(ctx, cosign.Request{
-		Policy: g.Policy, Clients: g.Clients, Checkpoint: checkpoint, Now: g.Now(), Grace: grace,
+		Policy: g.Policy, Clients: g.Clients, Checkpoint: checkpoint, Now: g.Now(), Grace: grace, Metrics: g.Metrics,
 		Consistency: func(ctx context.Context, from uint64) ([]cosign.Hash, error) {
 			return g.Store.ConsistencyProof(ctx, from, size)
 		},

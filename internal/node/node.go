@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -40,6 +39,7 @@ type Node struct {
 	log       *slog.Logger
 	store     backend.Backend
 	witness   *witness.Witness
+	witnesses http.Handler // witness, measured
 	state     *witness.DirStore
 	sequencer *sequencer.Sequencer
 	trustFile []byte
@@ -73,14 +73,13 @@ func (n *Node) Close() error {
 }
 
 func (n *Node) open(ctx context.Context, dir string) error {
+	reg := newRegistry()
+	set := metric.New(reg)
 	if n.cfg.Origin == "" {
-		if err := n.openWitness(dir, nil); err != nil {
+		if err := n.openWitness(dir, nil, set); err != nil {
 			return err
 		}
-		mux := http.NewServeMux()
-		mux.Handle("/witness/", http.StripPrefix("/witness", n.witness))
-		mux.HandleFunc("/healthz", n.health)
-		n.handler = mux
+		n.handler = n.common(reg)
 		return nil
 	}
 	signers, vkeys, err := readSigners(dir)
@@ -92,7 +91,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 		return err
 	}
 	// The witness first: the log asks it before it signs anything new.
-	if err := n.openWitness(dir, vkeys); err != nil {
+	if err := n.openWitness(dir, vkeys, set); err != nil {
 		return err
 	}
 	clients, err := n.cosigners(policy)
@@ -104,19 +103,19 @@ func (n *Node) open(ctx context.Context, dir string) error {
 		return err
 	}
 	n.store = store
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	g := Gatherer{Policy: policy, Clients: clients, Store: store, Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log}
+	metrics := newLogMetrics(set, store.Usage)
+	metrics.cosign.Expect(clients)
+	g := Gatherer{Policy: policy, Clients: clients, Store: store, Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log, Metrics: metrics.cosign}
 	n.sequencer, err = sequencer.Open(ctx, sequencer.Config{
 		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.Cosign,
 		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
 		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
-		Log: n.log, Metrics: sequencer.NewMetrics(metric.New(reg)),
+		Log: n.log, Metrics: metrics.sequencer,
 	})
 	if err != nil {
 		return err
 	}
-	return n.routes(ctx, policy, vkeys, reg)
+	return n.routes(ctx, policy, vkeys, n.common(reg), metrics)
 }
 
 // policy reads trust.policy and adds the log's second key, which readers of the
@@ -143,7 +142,7 @@ func (n *Node) policy(dir string, vkeys []string) (*trust.Policy, error) {
 	return trust.Parse(b)
 }
 
-func (n *Node) openWitness(dir string, vkeys []string) error {
+func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 	skey, err := readSecret(dir, witnessFile)
 	if err != nil {
 		return err
@@ -164,7 +163,11 @@ func (n *Node) openWitness(dir string, vkeys []string) error {
 		logs = append(logs, witness.Log{Origin: origin, Vkeys: []string{vkey}})
 	}
 	n.witness, err = witness.New(witness.Config{Signers: []witness.Signer{signer}, Logs: logs, Store: n.state, Logger: n.log})
-	return err
+	if err != nil {
+		return err
+	}
+	n.witnesses = newNodeMetrics(set).witness(n.witness)
+	return nil
 }
 
 // cosigners returns a client for each cosigner of the policy that can be
@@ -182,7 +185,7 @@ func (n *Node) cosigners(policy *trust.Policy) ([]*cosign.Client, error) {
 		}
 		client, err := cosign.NewClient(cosign.Config{
 			URL: "http://witness.invalid", Cosigners: []trust.Cosigner{c},
-			HTTP: &http.Client{Transport: inProcess{n.witness}}, Timeout: timeout,
+			HTTP: &http.Client{Transport: inProcess{n.witnesses}}, Timeout: timeout,
 		})
 		if err != nil {
 			return nil, err
@@ -192,25 +195,35 @@ func (n *Node) cosigners(policy *trust.Policy) ([]*cosign.Client, error) {
 	return clients, nil
 }
 
-// routes puts everything behind one address.
-func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string, reg *prometheus.Registry) error {
-	service := &api.Service{
+// common returns what every node serves: the witness, metrics and health.
+func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("/witness/", http.StripPrefix("/witness", n.witnesses))
+	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/healthz", n.health)
+	return mux
+}
+
+// routes adds the log to mux, and puts gRPC on the same address.
+func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
+	admits := admission.New(sequencer.KeyStore{Backend: n.store}, time.Now)
+	admits.Metrics = metrics.admission
+	service := metrics.api.Measured(&api.Service{
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
-		Admission: admission.New(sequencer.KeyStore{Backend: n.store}, time.Now),
+		Admission: admits,
 		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
 		Policy: policy, Now: time.Now, Log: n.log,
-	}
+	})
 	rest, err := api.NewHandler(ctx, service)
 	if err != nil {
 		return err
 	}
 	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes))
 	standingv1.RegisterLogServer(n.grpc, service)
-	mux := http.NewServeMux()
-	mux.Handle("/", &tiles.Handler{
+	mux.Handle("/", metrics.tiles.Measured(&tiles.Handler{
 		Backend: n.store, Size: n.sequencer.SignedSize, Log: n.log,
 		Checkpoint: func() ([]byte, error) { return sequencer.Published(n.store) },
-	})
+	}))
 	mux.Handle("/v1/", rest)
 	// What "standing trust add URL" shows and stores. It is only as good as
 	// the fingerprints that people compare.
@@ -219,9 +232,6 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write(n.trustFile)
 	})
-	mux.Handle("/witness/", http.StripPrefix("/witness", n.witness))
-	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/healthz", n.health)
 	n.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
 			n.grpc.ServeHTTP(w, r)

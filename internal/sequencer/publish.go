@@ -91,8 +91,8 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 	if err := s.cfg.Backend.Swap(context.WithoutCancel(ctx), publishedKey, old, cosigned); err != nil {
 		return fmt.Errorf("publishing size %d: %w", size, err)
 	}
-	s.published.Store(size)
 	s.cfg.Metrics.publish(cp, s.cfg.Now())
+	s.published.Store(size)
 	s.announce()
 	return nil
 }

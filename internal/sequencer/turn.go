@@ -90,13 +90,13 @@ func (s *Sequencer) sequence(ctx context.Context, batch []*item) error {
 		return err
 	}
 	lap("sign")
+	s.cfg.Metrics.batch(d.items, root.Size, s.cfg.Now())
 	for _, i := range d.items {
 		i.answer(Result{Index: i.res.Index, Sealed: root.Size}, nil)
 	}
 	for _, t := range d.twins {
 		t.answer(Result{t.first.res.Index, root.Size, true}, nil)
 	}
-	s.cfg.Metrics.batch(d.items, root.Size, s.cfg.Now())
 	return nil
 }
 

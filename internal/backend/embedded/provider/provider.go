@@ -96,6 +96,8 @@ type Options struct {
 
 // Provider is an open store. Its methods are safe for concurrent use.
 type Provider struct {
+	fs     vfs.FS
+	dir    string
 	db     *pebble.DB
 	health *health
 
@@ -114,7 +116,7 @@ func Open(dir string, opts Options) (*Provider, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Provider{health: newHealth(opts.Logger)}
+	p := &Provider{fs: opts.FS, dir: dir, health: newHealth(opts.Logger)}
 	// Opening runs under the guard, too: it writes, and flushes what it finds
 	// in a write-ahead log.
 	opened := make(chan *pebble.DB, 1)
