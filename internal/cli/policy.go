@@ -28,7 +28,7 @@ func (a *app) trustPath() (string, error) {
 	return filepath.Join(dir, "standing", "trust.policy"), nil
 }
 
-// policy reads the trust file.
+// policy reads the trust file and the pins beside it.
 func (a *app) policy() (*trust.Policy, error) {
 	path, err := a.trustPath()
 	if err != nil {
@@ -43,9 +43,27 @@ func (a *app) policy() (*trust.Policy, error) {
 	}
 	p, err := trust.Parse(data)
 	if err != nil {
-		return nil, usage("trust file %s: %w", path, err).hinted("get it again from whoever publishes it")
+		return nil, usage("%s: %w", path, err).hinted("get it again from whoever publishes it")
 	}
-	return p, nil
+	return a.pin(p, path)
+}
+
+// pin adds the pins beside the trust file at path, if there are some. Pins that
+// cannot be read are never ignored: they are there to protect.
+func (a *app) pin(p *trust.Policy, path string) (*trust.Policy, error) {
+	path += ".pins"
+	data, err := a.readFile(path, maxTrust)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	pinned, err := p.Pin(data)
+	if err != nil {
+		return nil, usage("%s: %w", path, err).hinted("correct it; it is a file of your own, beside the trust file")
+	}
+	return pinned, nil
 }
 
 // target is a log that the trust file lists, and where it is reached.

@@ -29,7 +29,13 @@ func (a *app) trustCommand() *cobra.Command {
                  offers one as trust.policy.
     --yes          do not ask
     --replace      replace the trust file stored before
-  show           show what is stored`,
+  show           show what is stored
+
+Beside the trust file, FILE.pins may say what is yours alone to know, a line each:
+  operator NAME ORIGIN|WITNESS…     they are in one hand, and count once
+  close ORIGIN SIZE ROOT            the log is good up to there
+  min-mapfn N                       older map functions are no evidence
+  past ORIGIN|WITNESS VKEY TIME     a key no longer used, and its last Unix time`,
 		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			return usage("%s: add or show?", cmd.CommandPath()).hinted("standing trust --help")
 		})
@@ -68,6 +74,10 @@ func (a *app) trustAdd(ctx context.Context, source string, yes, replace bool) er
 	p, err := trust.Parse(data)
 	if err != nil {
 		return usage("%s: %w", source, err).hinted("ask whoever publishes it for a C2SP tlog-policy file")
+	}
+	// Pins of an earlier trust file would be those of this one.
+	if p, err = a.pin(p, path); err != nil {
+		return err
 	}
 	old, err := a.readFile(path, maxTrust)
 	switch {
@@ -175,6 +185,9 @@ func describePolicy(p *trust.Policy) []string {
 			out = append(out, strings.TrimSpace(line))
 		}
 	}
+	for line := range strings.Lines(p.Pins()) {
+		out = append(out, "pinned: "+strings.TrimSpace(line))
+	}
 	if p.QuorumNone() {
 		out = append(out, "No cosigner is asked for: the log alone could show different people different trees.")
 	}
@@ -187,6 +200,7 @@ type policyJSON struct {
 	Logs      []policyKey `json:"logs"`
 	Cosigners []policyKey `json:"cosigners"`
 	Quorum    bool        `json:"quorum"` // false: quorum none
+	Pins      []string    `json:"pins,omitempty"`
 }
 
 type policyKey struct {
@@ -206,6 +220,9 @@ func policyOutput(path string, p *trust.Policy) policyJSON {
 	}
 	for _, c := range p.Cosigners() {
 		out.Cosigners = append(out.Cosigners, policyKey{c.Name, c.Key.Vkey, fingerprint(c.Key.Vkey), c.URL, c.InQuorum})
+	}
+	for line := range strings.Lines(p.Pins()) {
+		out.Pins = append(out.Pins, strings.TrimSpace(line))
 	}
 	return out
 }

@@ -24,6 +24,7 @@ func plants() []plant {
 		{"FuzzParse", "personality/purl/purl.go", "|| hi|lo == 0 || plain(byte(hi<<4|lo))", "|| hi|lo == 0"},
 		{"FuzzParse", "personality/seal/seal.go", "|| strconv.FormatUint(v, 10) != p.lines[n-1]", ""},
 		{"FuzzParse", "personality/trust/policy.go", `if items[len(items)-1] == "" {`, "if len(items) > 2 {"},
+		{"FuzzPin", "personality/trust/pins.go", "if err != nil || n == 0 {", "if err != nil {"},
 		{"FuzzOpen", "personality/trust/checkpoint.go", "if !k.Verifier.Verify([]byte(text), raw) {", "if false {"},
 		{"FuzzParseProof", "personality/statusmap/proof.go", "case version != proofVersion:", "case version == 99:"},
 		{"FuzzRecord", "internal/backend/embedded/provider/record.go", "|| b[0] != recordVersion", ""},

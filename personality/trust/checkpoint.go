@@ -30,6 +30,9 @@ var (
 	ErrNoLogSignature = errors.New("checkpoint not signed by a listed key of its log")
 	// ErrBadSignature means that a line by a listed key does not verify.
 	ErrBadSignature = errors.New("signature does not verify")
+	// ErrClosed means that a pin says up to where the log is good, and that
+	// this is not of it.
+	ErrClosed = errors.New("log closed by a pin")
 )
 
 // Body is the text of a checkpoint, which its signatures cover.
@@ -96,53 +99,84 @@ type Checkpoint struct {
 }
 
 // Open parses a signed checkpoint, verifies every signature by a key that the
-// trust file lists, and evaluates the quorum. The errors are those above and
-// [ErrQuorum].
+// trust file lists, and evaluates the quorum and the pins. The errors are those
+// above and [ErrQuorum].
 func (p *Policy) Open(checkpoint []byte, now time.Time) (*Checkpoint, error) {
-	c, err := p.OpenLogSigned(checkpoint)
+	c, past, err := p.open(checkpoint)
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.QuorumTime(c.Cosignatures, now)
+	t, err := p.QuorumTime(p.independent(c), now)
 	if err != nil {
 		return nil, err
 	}
 	// SPEC: "With quorum none there is no T".
 	c.Witnessed, c.Time = !p.QuorumNone(), t
-	return c, nil
+	for _, l := range past {
+		// SPEC: a checkpoint signed by a past key of the log alone counts iff
+		// quorum time is at most the key's last timestamp.
+		if c.Witnessed && t.Unix() <= l.last {
+			c.LogLines = append(c.LogLines, l.line)
+		} else {
+			c.OtherLines = append(c.OtherLines, l.line)
+		}
+	}
+	if len(c.LogLines) == 0 {
+		return nil, fmt.Errorf("%w: %s, but by a past one, later than its last timestamp or without witnesses", ErrNoLogSignature, quote(c.Origin))
+	}
+	return c, p.checkClosed(c)
 }
 
-// OpenLogSigned is Open without the quorum: the result is never Witnessed. It
-// is for those who gather or compare cosignatures, not for those who rely on
-// the tree.
+// OpenLogSigned is Open without the quorum and the pins: the result is never
+// Witnessed. It is for those who gather or compare cosignatures, not for those
+// who rely on the tree.
 func (p *Policy) OpenLogSigned(checkpoint []byte) (*Checkpoint, error) {
+	c, _, err := p.open(checkpoint)
+	if err == nil && len(c.LogLines) == 0 {
+		return nil, fmt.Errorf("%w: %s, but by a past one", ErrNoLogSignature, quote(c.Origin))
+	}
+	return c, err
+}
+
+// pastLine is a signature line of a past key of the log.
+type pastLine struct {
+	line string
+	last int64
+}
+
+// open verifies the signatures: at least one is the log's, or past has one.
+func (p *Policy) open(checkpoint []byte) (c *Checkpoint, past []pastLine, err error) {
 	if len(checkpoint) > MaxCheckpoint {
-		return nil, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxCheckpoint)
+		return nil, nil, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, MaxCheckpoint)
 	}
 	text, sigs, err := splitNote(checkpoint)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	body, err := ParseBody(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log, ok := p.Log(body.Origin)
 	if !ok {
-		return nil, fmt.Errorf("%w: %s", ErrUnknownLog, quote(body.Origin))
+		return nil, nil, fmt.Errorf("%w: %s", ErrUnknownLog, quote(body.Origin))
 	}
-	c := &Checkpoint{Body: body}
+	c = &Checkpoint{Body: body}
 	for _, sig := range sigs {
-		if err := p.addSignature(c, log, text, sig); err != nil {
-			return nil, err
+		l, err := p.addSignature(c, log, text, sig)
+		if err != nil {
+			return nil, nil, err
+		}
+		if l != nil {
+			past = append(past, *l)
 		}
 	}
 	// SPEC: "a checkpoint is considered valid if it is signed by any one of the
 	// listed logs" (tlog-policy), and a log is its origin's keys.
-	if len(c.LogLines) == 0 {
-		return nil, fmt.Errorf("%w: %s", ErrNoLogSignature, quote(body.Origin))
+	if len(c.LogLines)+len(past) == 0 {
+		return nil, nil, fmt.Errorf("%w: %s", ErrNoLogSignature, quote(body.Origin))
 	}
-	return c, nil
+	return c, past, nil
 }
 
 // splitNote splits a signed note. note.Open, told of no keys, checks the syntax
@@ -159,31 +193,50 @@ func splitNote(msg []byte) (text string, sigs []note.Signature, err error) {
 
 func formatLine(sig note.Signature) string { return "— " + sig.Name + " " + sig.Base64 }
 
-func (p *Policy) addSignature(c *Checkpoint, log Log, text string, sig note.Signature) error {
-	line := formatLine(sig)
+// addSignature verifies a signature line and adds it to c, or returns it if it
+// is one of a past key of the log.
+func (p *Policy) addSignature(c *Checkpoint, log Log, text string, sig note.Signature) (*pastLine, error) {
+	line, ref := formatLine(sig), keyRef{sig.Name, sig.Hash}
 	for _, k := range log.Keys {
-		if k.ref() == (keyRef{sig.Name, sig.Hash}) {
-			if _, err := k.verify(text, sig); err != nil {
-				return err
-			}
+		if k.ref() == ref {
 			c.LogLines = append(c.LogLines, line)
-			return nil
+			_, err := k.verify(text, sig)
+			return nil, err
 		}
+	}
+	if past := p.pins.pastKey(ref); past != nil && (!past.log || past.name == log.Origin) {
+		return p.addPast(c, past, text, sig)
 	}
 	// SPEC: "Verifiers MUST ignore signatures from unknown keys, even if they
 	// share a name or ID (but not both) with a known key" (signed-note). Keys of
 	// other logs are unknown here.
-	i, ok := p.byKey[keyRef{sig.Name, sig.Hash}]
+	i, ok := p.byKey[ref]
 	if !ok {
 		c.OtherLines = append(c.OtherLines, line)
-		return nil
+		return nil, nil
 	}
 	t, err := p.cosigners[i].Key.verify(text, sig)
-	if err != nil {
-		return err
-	}
 	c.Cosignatures = append(c.Cosignatures, Cosignature{Name: p.cosigners[i].Name, Unix: t, Line: line})
-	return nil
+	return nil, err
+}
+
+// addPast is addSignature for a past key.
+func (p *Policy) addPast(c *Checkpoint, past *pastKey, text string, sig note.Signature) (*pastLine, error) {
+	t, err := past.key.verify(text, sig)
+	line := formatLine(sig)
+	switch {
+	case err != nil:
+		return nil, err
+	case past.log:
+		return &pastLine{line, past.last}, nil
+	// SPEC: of a past key of a witness, cosignatures count up to the last
+	// timestamp; those behind it are a stranger's.
+	case t > past.last:
+		c.OtherLines = append(c.OtherLines, line)
+	default:
+		c.Cosignatures = append(c.Cosignatures, Cosignature{Name: past.name, Unix: t, Line: line})
+	}
+	return nil, nil
 }
 
 // verify checks a signature line that names k, and returns its timestamp: 0

@@ -155,8 +155,12 @@ func TestQuorumError(t *testing.T) {
 	if !errors.As(err, &qe) || !slices.Equal(qe.Missing, []string{"b", "c"}) || !slices.Equal(qe.Future, []string{"c"}) {
 		t.Fatalf("Open: %v (%+v)", err, qe)
 	}
-	if s := err.Error(); !strings.Contains(s, `"b", "c"`) || !strings.Contains(s, "clock") {
-		t.Errorf("message %q", s)
+	if s := err.Error(); !strings.Contains(s, `by "c"`) || !strings.Contains(s, "clock") || qe.Later.Unix() != now.Unix()+301 {
+		t.Errorf("message %q, later %v", s, qe.Later)
+	}
+	_, err = p.Open(signed(b, l.line(t, b, 0), w1.line(t, b, uint64(now.Unix()+301))), now)
+	if s := err.Error(); !errors.As(err, &qe) || !qe.Later.IsZero() || !strings.Contains(s, `"a", "b", "c"; dated in the future: "a"`) {
+		t.Errorf("message %q, later %v", s, qe.Later)
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 // Most callers need two calls: [Parse] once, and [Policy.Open] for each
 // checkpoint. Open answers for which tree the log stood up, and as of when that
-// was the newest tree a quorum of cosigners had seen.
+// was the newest tree a quorum of cosigners had seen. [Policy.Pin] adds what
+// the format of the trust file has no line for.
 //
 // # Trust file
 //
@@ -46,6 +47,43 @@
 // A threshold is monotone in its members, so T of a group "k of n" is the k-th
 // largest T of its members, and T of a witness its newest timestamp that counts.
 //
+// # Pins
+//
+// A file of the trust file's name with ".pins" appended says what tlog-policy
+// has no line for. It is the reader's own: nobody publishes it. Lines are read
+// as above; each is one of
+//
+//	operator <name> <origin or witness>...
+//	close <origin> <size> <root>
+//	min-mapfn <n>
+//	past <origin or witness> <vkey> <last timestamp>
+//
+// Origins and witnesses are those of the trust file; a name that is both is
+// refused, and so is one that is neither: a pin with a slip in it would protect
+// from nothing.
+//
+//   - operator: in a group, its direct members of one operator are one member,
+//     as good as the best of them: two witnesses in one hand are one opinion. A
+//     witness whose operator also runs the log does not count for that log,
+//     which has signed already. A group has no operator. Under operators that
+//     leave a quorum which nothing can satisfy, the file is refused. An origin or
+//     witness has at most one operator, and an operator one line.
+//   - close: a log whose key or store is compromised is good up to there. A
+//     larger checkpoint is refused; one of that size must have that root (base64,
+//     as in a checkpoint); a smaller one counts only with its quorum, so never
+//     under "quorum none": whoever has the log's key can sign any tree. One line
+//     per origin.
+//   - min-mapfn: seals under an older map function, as a log restarted with old
+//     software would make, are no evidence. At most one line, n from 1.
+//   - past: a key no longer used. Of a witness: its cosignatures dated up to the
+//     last timestamp count as the witness's; later ones are a stranger's. Of a
+//     log: a checkpoint that no current key signed counts iff T is at most the
+//     last timestamp. Unix seconds, 1 to 2^40 - 1. A key that is listed elsewhere,
+//     whether used or past, is refused, also if only its name and key ID are.
+//
+// Numbers are decimals without sign and leading zero. Limits: those of the trust
+// file, for operators and past keys.
+//
 // Vectors for other implementations, good and malicious, are in
 // testdata/vectors.json.
 //
@@ -59,5 +97,7 @@
 //     satisfied; a policy with "quorum none" never sets either.
 //   - Cosigners that do not satisfy the quorum by themselves cannot make T later
 //     than the newest timestamp of an honest one.
-//   - Parse(p.String()) gives the same policy, and the same String.
+//   - Parse(p.String()) gives the same policy, and the same String; p.Pin(q.Pins())
+//     gives q for every q that came of p.Pin.
+//   - No pin makes Open accept what it refused, but those for past keys.
 package trust

@@ -13,8 +13,10 @@ const (
 	MaxLines = 64        // log lines, witness lines, group lines: of each
 )
 
-// ParseError says what is wrong with a trust file and what to do about it.
+// ParseError says what is wrong with a trust file, or the pins beside it, and
+// what to do about it.
 type ParseError struct {
+	File    string // "trust file" or "pins"
 	Line    int    // counted from 1; 0 if it is about the whole file
 	Problem string // what is wrong
 	Next    string // the one next step
@@ -22,31 +24,23 @@ type ParseError struct {
 
 func (e *ParseError) Error() string {
 	if e.Line == 0 {
-		return fmt.Sprintf("trust file: %s: %s", e.Problem, e.Next)
+		return fmt.Sprintf("%s: %s: %s", e.File, e.Problem, e.Next)
 	}
-	return fmt.Sprintf("trust file, line %d: %s: %s", e.Line, e.Problem, e.Next)
+	return fmt.Sprintf("%s, line %d: %s: %s", e.File, e.Line, e.Problem, e.Next)
 }
 
 // Parse reads a trust file (see the package documentation). The error is a
 // *[ParseError].
 func Parse(text []byte) (*Policy, error) {
 	r := &reader{
+		lines:  lines{file: "trust file"},
 		policy: &Policy{quorum: none, byKey: make(map[keyRef]int)},
 		names:  make(map[string]int),
 		refs:   make(map[keyRef]bool),
 	}
-	if len(text) > MaxSize {
-		return nil, r.fail("shorten it", "larger than %d bytes", MaxSize)
+	if err := r.each(text, r.read); err != nil {
+		return nil, err
 	}
-	for len(text) > 0 {
-		r.line++
-		line, rest, ended := bytes.Cut(text, []byte("\n"))
-		if err := r.read(line, ended); err != nil {
-			return nil, err
-		}
-		text = rest
-	}
-	r.line = 0
 	// SPEC: "A policy file must include exactly one quorum line."
 	if !r.quorum {
 		return nil, r.fail(`end it with "quorum <name>", or "quorum none" to ask for no cosignature`, "no quorum line")
@@ -57,48 +51,77 @@ func Parse(text []byte) (*Policy, error) {
 	return r.policy, nil
 }
 
-// reader holds what has been read so far.
+// lines reads a file line by line, and knows where it is.
+type lines struct {
+	file string
+	line int
+}
+
+func (l *lines) fail(next, problem string, args ...any) error {
+	return &ParseError{File: l.file, Line: l.line, Problem: fmt.Sprintf(problem, args...), Next: next}
+}
+
+// each calls read with the items of every line that has some and is no comment.
+func (l *lines) each(text []byte, read func(keyword string, items []string) error) error {
+	if len(text) > MaxSize {
+		return l.fail("shorten it", "larger than %d bytes", MaxSize)
+	}
+	for len(text) > 0 {
+		l.line++
+		line, rest, ended := bytes.Cut(text, []byte("\n"))
+		items, err := l.items(line, ended)
+		if err != nil {
+			return err
+		}
+		if len(items) > 0 && items[0][0] != '#' {
+			if err := read(items[0], items[1:]); err != nil {
+				return err
+			}
+		}
+		text = rest
+	}
+	l.line = 0
+	return nil
+}
+
+func (l *lines) items(line []byte, ended bool) ([]string, error) {
+	// SPEC: "the allowed octet values are 0x09 (tab), 0x0A (newline), 0x20-0x7E,
+	// and 0x80-0xFF."
+	if i := bytes.IndexFunc(line, func(c rune) bool { return c < 0x20 && c != '\t' || c == 0x7f }); i >= 0 {
+		return nil, l.fail("remove it; lines end in a newline alone", "control character 0x%02x", line[i])
+	}
+	// SPEC: "each line is terminated by ASCII newline".
+	if !ended {
+		return nil, l.fail("end it with one", "last line has no newline: the file may be cut short")
+	}
+	// SPEC: whitespace is "sequences of ASCII space and tab characters *only*".
+	return strings.FieldsFunc(string(line), func(c rune) bool { return c == ' ' || c == '\t' }), nil
+}
+
+// reader holds what has been read so far of a trust file.
 type reader struct {
+	lines
 	policy  *Policy
 	names   map[string]int // witness or group: index in policy.nodes
 	refs    map[keyRef]bool
-	line    int
 	logs    int
 	groups  int
 	logKeys []Key
 	quorum  bool // a quorum line was seen
 }
 
-func (r *reader) fail(next, problem string, args ...any) error {
-	return &ParseError{Line: r.line, Problem: fmt.Sprintf(problem, args...), Next: next}
-}
-
-func (r *reader) read(line []byte, ended bool) error {
-	// SPEC: "the allowed octet values are 0x09 (tab), 0x0A (newline), 0x20-0x7E,
-	// and 0x80-0xFF."
-	if i := bytes.IndexFunc(line, func(c rune) bool { return c < 0x20 && c != '\t' || c == 0x7f }); i >= 0 {
-		return r.fail("remove it; lines end in a newline alone", "control character 0x%02x", line[i])
-	}
-	// SPEC: "each line is terminated by ASCII newline".
-	if !ended {
-		return r.fail("end it with one", "last line has no newline: the file may be cut short")
-	}
-	// SPEC: whitespace is "sequences of ASCII space and tab characters *only*".
-	items := strings.FieldsFunc(string(line), func(c rune) bool { return c == ' ' || c == '\t' })
-	if len(items) == 0 || items[0][0] == '#' {
-		return nil
-	}
-	switch items[0] {
+func (r *reader) read(keyword string, items []string) error {
+	switch keyword {
 	case "log":
-		return r.readLog(items[1:])
+		return r.readLog(items)
 	case "witness":
-		return r.readWitness(items[1:])
+		return r.readWitness(items)
 	case "group":
-		return r.readGroup(items[1:])
+		return r.readGroup(items)
 	case "quorum":
-		return r.readQuorum(items[1:])
+		return r.readQuorum(items)
 	}
-	return r.fail("write log, witness, group or quorum; a comment is a line of its own", "unknown keyword %s", quote(items[0]))
+	return r.fail("write log, witness, group or quorum; a comment is a line of its own", "unknown keyword %s", quote(keyword))
 }
 
 func (r *reader) readLog(items []string) error {

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// Policy is a parsed trust file. It is immutable and safe for concurrent use.
+// Policy is a parsed trust file, with pins if [Policy.Pin] has added some. It is immutable and safe for concurrent use.
 type Policy struct {
 	logs      []Log
 	cosigners []Cosigner
 	nodes     []node         // witnesses and groups, in file order
 	quorum    int            // index in nodes, or none
 	byKey     map[keyRef]int // cosigner by key name and key ID
+	pins      pins
 }
 
 const none = -1

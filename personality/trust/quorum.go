@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,9 +26,16 @@ type QuorumError struct {
 	// Future are those of Missing that have one dated beyond now + MaxSkew.
 	// If there are many, it is the reader's clock that is slow.
 	Future []string
+	// Later is the date of the cosignature that satisfies the quorum when it
+	// comes to count. Zero if none does: it is not only a matter of time.
+	Later time.Time
 }
 
 func (e *QuorumError) Error() string {
+	if !e.Later.IsZero() {
+		return fmt.Sprintf("%v yet: by %s, dated %s, which is to come (check your clock)",
+			ErrQuorum, quoteAll(e.Future), e.Later.Format(time.RFC3339))
+	}
 	s := fmt.Sprintf("%v: no cosignature that counts by %s", ErrQuorum, quoteAll(e.Missing))
 	if len(e.Future) > 0 {
 		s += fmt.Sprintf("; dated in the future: %s (check your clock)", quoteAll(e.Future))
@@ -65,11 +73,16 @@ func (p *Policy) QuorumTime(cosignatures []Cosignature, now time.Time) (time.Tim
 	if p.quorum == none {
 		return time.Time{}, nil
 	}
-	newest, future := p.newest(cosignatures, now)
+	newest, future := p.newest(cosignatures, now.Add(MaxSkew).Unix())
 	if t := p.nodeTime(p.quorum, newest); t > 0 {
 		return time.Unix(t, 0).UTC(), nil
 	}
 	e := new(QuorumError)
+	for _, c := range cosignatures {
+		if by, _ := p.newest(cosignatures, c.Unix); p.nodeTime(p.quorum, by) > 0 && (e.Later.IsZero() || c.Unix < e.Later.Unix()) {
+			e.Later = time.Unix(c.Unix, 0).UTC()
+		}
+	}
 	for i, c := range p.cosigners {
 		if c.InQuorum && newest[i] == 0 {
 			e.Missing = append(e.Missing, c.Name)
@@ -82,10 +95,9 @@ func (p *Policy) QuorumTime(cosignatures []Cosignature, now time.Time) (time.Tim
 }
 
 // newest returns, for each cosigner, the newest timestamp that counts (0 if
-// none does) and whether there is one in the future.
-func (p *Policy) newest(cosignatures []Cosignature, now time.Time) (newest []int64, future []bool) {
+// none does) and whether there is one later than latest.
+func (p *Policy) newest(cosignatures []Cosignature, latest int64) (newest []int64, future []bool) {
 	newest, future = make([]int64, len(p.cosigners)), make([]bool, len(p.cosigners))
-	latest := now.Add(MaxSkew).Unix()
 	for _, c := range cosignatures {
 		i := slices.IndexFunc(p.cosigners, func(o Cosigner) bool { return o.Name == c.Name })
 		switch {
@@ -106,16 +118,34 @@ func (p *Policy) newest(cosignatures []Cosignature, now time.Time) (newest []int
 //
 // SPEC: T is "the largest t such that the cosignatures [...] with timestamp >=
 // t [...] satisfy it". A group of k is satisfied at t iff k members are, that is
-// iff t is at most the k-th largest T of its members.
+// iff t is at most the k-th largest T of its members. Witnesses of one operator
+// are one member, as good as the best of them.
 func (p *Policy) nodeTime(i int, newest []int64) int64 {
 	n := p.nodes[i]
 	if n.cosigner != none {
 		return newest[n.cosigner]
 	}
-	times := make([]int64, len(n.members))
-	for j, m := range n.members {
-		times[j] = p.nodeTime(m, newest)
+	type vote struct {
+		time     int64
+		operator string
 	}
-	slices.Sort(times)
-	return times[len(times)-n.k]
+	votes := make([]vote, len(n.members))
+	for j, m := range n.members {
+		votes[j].time = p.nodeTime(m, newest)
+		if p.nodes[m].cosigner != none {
+			votes[j].operator = p.pins.operatorOf[p.nodes[m].name]
+		}
+	}
+	slices.SortFunc(votes, func(a, b vote) int { return cmp.Compare(b.time, a.time) })
+	counted := map[string]bool{}
+	for k := 0; len(votes) > 0; votes = votes[1:] {
+		if o := votes[0].operator; o == "" || !counted[o] {
+			counted[o] = true
+			k++
+		}
+		if k == n.k {
+			return votes[0].time
+		}
+	}
+	return 0
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -18,10 +19,11 @@ var update = flag.Bool("update", false, "write testdata again")
 type vector struct {
 	Name       string `json:"name"`
 	Policy     string `json:"policy"`
-	Checkpoint string `json:"checkpoint,omitempty"` // absent: only the policy is tried
+	Pins       string `json:"pins,omitempty"`       // beside the policy
+	Checkpoint string `json:"checkpoint,omitempty"` // absent: only policy and pins are tried
 	Now        int64  `json:"now"`
-	// Error is "", "policy", "malformed", "unknown-log", "no-log-signature",
-	// "bad-signature" or "quorum".
+	// Error is "", "policy", "pins", "malformed", "unknown-log",
+	// "no-log-signature", "bad-signature", "quorum" or "closed".
 	Error string `json:"error,omitempty"`
 	// Time is quorum time; absent with an error or under quorum none.
 	Time int64 `json:"time,omitempty"`
@@ -39,27 +41,53 @@ func vectors(t *testing.T) []vector {
 	bb := func(unix uint64) string { return w2.line(t, b, unix) }
 	c := func(unix uint64) string { return w3.line(t, b, unix) }
 	other := testBody(origin, 8)
+	old, oldLog := newKey("w1.example", 4, 9), newKey(origin, 1, 9)
+	closed := func(b trust.Body, root trust.Body) string {
+		return fmt.Sprintf("close %s %d %s\n", origin, b.Size, root64(root))
+	}
+	past := func(name string, k testKey, last int64) string {
+		return fmt.Sprintf("past %s %s %d\n", name, k.vkey, last)
+	}
 	return []vector{
-		{"two of three", two, note(a(at-10), bb(at-20)), at, "", at - 20},
-		{"the second largest of three", two, note(a(at-10), bb(at-20), c(at-30)), at, "", at - 20},
-		{"one clock far ahead is a minority", two, note(a(at+9999), bb(at-20), c(at-30)), at, "", at - 30},
-		{"two clocks far ahead are no quorum", two, note(a(at+9999), bb(at+9999), c(at-30)), at, "quorum", 0},
-		{"five minutes ahead still counts", two, note(a(at+300), bb(at+300)), at, "", at + 300},
-		{"no timestamp does not count", two, note(a(0), bb(at-20)), at, "quorum", 0},
-		{"the newest of a cosigner's lines", two, note(a(at-500), a(at-10), bb(at-20)), at, "", at - 20},
-		{"one of three", two, note(a(at - 10)), at, "quorum", 0},
-		{"the log cannot cosign", two, string(signed(b, l.line(t, b, 0), l.line(t, b, 0), a(at-1))), at, "quorum", 0},
-		{"a stranger does not count", two, note(a(at-10), witnessKey("w4.example").line(t, b, at-10)), at, "quorum", 0},
-		{"a cosignature of another tree", two, note(a(at-10), w2.line(t, other, at-10)), at, "bad-signature", 0},
-		{"no log signature", two, string(signed(b, a(at-10), bb(at-20))), at, "no-log-signature", 0},
-		{"another log", two, string(signed(testBody("other.example", 7), logKey("other.example").line(t, testBody("other.example", 7), 0))), at, "unknown-log", 0},
-		{"leading zero", two, "log.example/a\n07\n" + note()[len("log.example/a\n7\n"):], at, "malformed", 0},
-		{"an extension line", two, "log.example/a\n7\nAAAA\nmore\n\n— x AAAAAA==\n", at, "malformed", 0},
-		{"quorum none", keys + "quorum none\n", note(), at, "", 0},
-		{"no quorum line", keys, "", at, "policy", 0},
-		{"the same key under another name", keys + "witness d " + vkeyOf("w9.example", append([]byte{4}, w1.priv.Public().(ed25519.PublicKey)...)) + "\nquorum a\n", "", at, "policy", 0},
-		{"threshold beyond the members", keys + "group q 4 a b c\nquorum q\n", "", at, "policy", 0},
-		{"a member of two groups", keys + "group q 1 a b\ngroup r 1 b c\nquorum q\n", "", at, "policy", 0},
+		{"two of three", two, "", note(a(at-10), bb(at-20)), at, "", at - 20},
+		{"the second largest of three", two, "", note(a(at-10), bb(at-20), c(at-30)), at, "", at - 20},
+		{"one clock far ahead is a minority", two, "", note(a(at+9999), bb(at-20), c(at-30)), at, "", at - 30},
+		{"two clocks far ahead are no quorum", two, "", note(a(at+9999), bb(at+9999), c(at-30)), at, "quorum", 0},
+		{"five minutes ahead still counts", two, "", note(a(at+300), bb(at+300)), at, "", at + 300},
+		{"no timestamp does not count", two, "", note(a(0), bb(at-20)), at, "quorum", 0},
+		{"the newest of a cosigner's lines", two, "", note(a(at-500), a(at-10), bb(at-20)), at, "", at - 20},
+		{"one of three", two, "", note(a(at - 10)), at, "quorum", 0},
+		{"the log cannot cosign", two, "", string(signed(b, l.line(t, b, 0), l.line(t, b, 0), a(at-1))), at, "quorum", 0},
+		{"a stranger does not count", two, "", note(a(at-10), witnessKey("w4.example").line(t, b, at-10)), at, "quorum", 0},
+		{"a cosignature of another tree", two, "", note(a(at-10), w2.line(t, other, at-10)), at, "bad-signature", 0},
+		{"no log signature", two, "", string(signed(b, a(at-10), bb(at-20))), at, "no-log-signature", 0},
+		{"another log", two, "", string(signed(testBody("other.example", 7), logKey("other.example").line(t, testBody("other.example", 7), 0))), at, "unknown-log", 0},
+		{"leading zero", two, "", "log.example/a\n07\n" + note()[len("log.example/a\n7\n"):], at, "malformed", 0},
+		{"an extension line", two, "", "log.example/a\n7\nAAAA\nmore\n\n— x AAAAAA==\n", at, "malformed", 0},
+		{"quorum none", keys + "quorum none\n", "", note(), at, "", 0},
+		{"no quorum line", keys, "", "", at, "policy", 0},
+		{"the same key under another name", keys + "witness d " + vkeyOf("w9.example", append([]byte{4}, w1.priv.Public().(ed25519.PublicKey)...)) + "\nquorum a\n", "", "", at, "policy", 0},
+		{"threshold beyond the members", keys + "group q 4 a b c\nquorum q\n", "", "", at, "policy", 0},
+		{"a member of two groups", keys + "group q 1 a b\ngroup r 1 b c\nquorum q\n", "", "", at, "policy", 0},
+
+		{"two witnesses of one operator", two, "operator x a b\n", note(a(at-10), bb(at-20)), at, "quorum", 0},
+		{"two witnesses of one operator, and another", two, "operator x a b\n", note(a(at-10), bb(at-20), c(at-30)), at, "", at - 30},
+		{"the log's own witness", two, "operator x a " + origin + "\n", note(a(at-10), bb(at-20)), at, "quorum", 0},
+		{"closed at this size", two, closed(b, b), note(a(at-10), bb(at-20)), at, "", at - 20},
+		{"closed at this size, with another root", two, closed(b, other), note(a(at-10), bb(at-20)), at, "closed", 0},
+		{"closed before", two, closed(testBody(origin, 6), b), note(a(at-10), bb(at-20)), at, "closed", 0},
+		{"closed behind", two, closed(other, other), note(a(at-10), bb(at-20)), at, "", at - 20},
+		{"closed behind, quorum none", keys + "quorum none\n", closed(other, other), note(), at, "closed", 0},
+		{"a past key of a witness", two, past("a", old, at-10), note(old.line(t, b, at-10), bb(at-20)), at, "", at - 20},
+		{"a past key of a witness, later", two, past("a", old, at-11), note(old.line(t, b, at-10), bb(at-20)), at, "quorum", 0},
+		{"both keys of one witness", two, past("a", old, at), note(old.line(t, b, at-10), a(at-20)), at, "quorum", 0},
+		{"a past key of the log", two, past(origin, oldLog, at-20), string(signed(b, oldLog.line(t, b, 0), a(at-10), bb(at-20))), at, "", at - 20},
+		{"a past key of the log, later", two, past(origin, oldLog, at-21), string(signed(b, oldLog.line(t, b, 0), a(at-10), bb(at-20))), at, "no-log-signature", 0},
+		{"a pin of nothing in the trust file", two, "operator x w1.example\n", "", at, "pins", 0},
+		{"operators that leave no quorum", two, "operator x a b c\n", "", at, "pins", 0},
+		{"used and past", two, past("b", w1, at), "", at, "pins", 0},
+		{"closed twice", two, closed(b, b) + closed(b, b), "", at, "pins", 0},
+		{"a map function with a leading zero", two, "min-mapfn 02\n", "", at, "pins", 0},
 	}
 }
 
@@ -67,7 +95,7 @@ func vectors(t *testing.T) []vector {
 func class(err error) string {
 	for name, e := range map[string]error{
 		"malformed": trust.ErrMalformed, "unknown-log": trust.ErrUnknownLog, "no-log-signature": trust.ErrNoLogSignature,
-		"bad-signature": trust.ErrBadSignature, "quorum": trust.ErrQuorum,
+		"bad-signature": trust.ErrBadSignature, "quorum": trust.ErrQuorum, "closed": trust.ErrClosed,
 	} {
 		if errors.Is(err, e) {
 			return name
@@ -105,6 +133,13 @@ func TestVectors(t *testing.T) {
 		p, err := trust.Parse([]byte(v.Policy))
 		if (err != nil) != (v.Error == "policy") {
 			t.Errorf("%s: Parse: %v", v.Name, err)
+		}
+		if err != nil {
+			continue
+		}
+		p, err = p.Pin([]byte(v.Pins))
+		if (err != nil) != (v.Error == "pins") {
+			t.Errorf("%s: Pin: %v", v.Name, err)
 		}
 		if err != nil || v.Checkpoint == "" {
 			continue
