@@ -71,6 +71,7 @@ func startLog(env *testscript.Env) error {
 	})
 	env.Setenv("LOG", "http://"+l.Addr().String())
 	env.Setenv("NODE", dir)
+	env.Setenv("NOW", time.Now().UTC().Format(time.RFC3339))
 	env.Setenv("SOON", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
 	return n.WaitPublished(ctx, 2)
 }

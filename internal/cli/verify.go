@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,32 +15,51 @@ import (
 	"github.com/standing-log/standing/personality/verify"
 )
 
+// verifyFlags are those of verify alone.
+type verifyFlags struct {
+	document    string
+	at          string
+	minSize     uint64
+	unwitnessed bool
+}
+
 func (a *app) verifyCommand() *cobra.Command {
-	var unwitnessed bool
-	var document string
-	cmd := command("verify FILE", `
+	var f verifyFlags
+	cmd := command("verify FILE [REVOCATION…]", `
 Judges the bundle FILE under your trust file, and says what was attested, by whom,
 and whether it stood, as of when. Never uses the network. "-" reads standard
 input. The largest tree seen of each log is kept beside the trust file, so that a
-log that goes back is noticed.
+log that goes back is noticed; FILE.pins beside it is read too ("standing trust").
+
+Signed entries among the files are revocations at hand, which the log may not have:
+one by a key of the attestation's party counts all the same.
 
   --max-age AGE          how old the answer may be (default: 24h)
+  --at TIME              judge as of then, RFC 3339 or Unix seconds: how it stood, by
+                         what there was
+  --min-size N           the least size of the log that is good enough
   --document FILE        the document that a bundle attests by its digest
   --allow-unwitnessed    take a log's word alone, where the trust file says quorum none`,
-		cobra.ExactArgs(1), func(_ *cobra.Command, args []string) error {
-			return a.verify(args[0], document, unwitnessed)
+		cobra.MinimumNArgs(1), func(_ *cobra.Command, args []string) error {
+			return a.verify(args, f)
 		})
-	cmd.Flags().BoolVar(&unwitnessed, "allow-unwitnessed", false, "")
-	cmd.Flags().StringVar(&document, "document", "", "")
+	cmd.Flags().BoolVar(&f.unwitnessed, "allow-unwitnessed", false, "")
+	cmd.Flags().StringVar(&f.document, "document", "", "")
+	cmd.Flags().StringVar(&f.at, "at", "", "")
+	cmd.Flags().Uint64Var(&f.minSize, "min-size", 0, "")
 	return cmd
 }
 
-func (a *app) verify(file, document string, unwitnessed bool) error {
+func (a *app) verify(files []string, f verifyFlags) error {
 	policy, err := a.policy()
 	if err != nil {
 		return err
 	}
-	data, err := a.readFile(file, bundle.MaxSize)
+	at, err := parseTime(f.at)
+	if err != nil {
+		return err
+	}
+	in, err := a.readEvidence(files)
 	if err != nil {
 		return err
 	}
@@ -50,25 +71,78 @@ func (a *app) verify(file, document string, unwitnessed bool) error {
 	if err != nil {
 		a.note("standing: what was seen before cannot be read: %v", err)
 	}
-	r := verify.Bundle(data, verify.Options{Policy: policy, Now: a.now(), MaxAge: a.maxAge, Seen: seen})
+	r := verify.Bundle(in.bundle, verify.Options{Policy: policy, Now: a.now(), At: at, MaxAge: a.maxAge,
+		MinSize: f.minSize, Seen: seen, Revocations: in.revocations})
 	if r.Err == nil {
 		// A reader that cannot write still gets its answer.
 		if err := saveSeen(path, policy, seen, trust.Body{Origin: r.Origin, Size: r.Size, Root: r.Root}); err != nil {
 			a.note("standing: this tree is not remembered: %v", err)
 		}
 	}
-	a.printReport(r, unwitnessed)
-	if r.Err == nil && document != "" {
-		if err := a.matchDocument(r, document); err != nil {
+	if !at.IsZero() {
+		a.say("judged as of %s", clock(at))
+	}
+	a.printReport(r, in, f.unwitnessed)
+	if r.Err == nil && f.document != "" {
+		if err := a.matchDocument(r, f.document); err != nil {
 			return err
 		}
 	}
-	code := r.ExitCode(unwitnessed)
-	a.result(reportOutput(r, code))
+	code := r.ExitCode(f.unwitnessed)
+	out := reportOutput(r, in, code)
+	if !at.IsZero() {
+		out.At = at.UTC().Format(time.RFC3339)
+	}
+	a.result(out)
 	if code != exitStands {
-		a.note("hint: %s", verdictHint(r, unwitnessed))
+		a.note("hint: %s", verdictHint(r))
 	}
 	return quiet(code)
+}
+
+// parseTime parses a time of the command line; "" is none.
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if n, err := strconv.ParseUint(s, 10, 40); err == nil {
+		return time.Unix(int64(n), 0), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.Unix() < 0 {
+		return time.Time{}, usage("--at %.40q is no time", s).hinted("write 2026-01-31T12:00:00Z, or Unix seconds")
+	}
+	return t, nil
+}
+
+// evidence is what verify is given.
+type evidence struct {
+	bundle      []byte
+	revocations [][]byte
+	names       []string // of the files of revocations
+}
+
+// readEvidence tells a bundle from signed entries.
+func (a *app) readEvidence(files []string) (*evidence, error) {
+	var in evidence
+	for _, file := range files {
+		data, err := a.readFile(file, bundle.MaxSize)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := entry.Canonicalize(data); err == nil {
+			in.revocations, in.names = append(in.revocations, data), append(in.names, file)
+			continue
+		}
+		if in.bundle != nil {
+			return nil, usage("%s is no signed entry, and one bundle at a time is judged", file).hinted("name one bundle, and revocations that are about it")
+		}
+		in.bundle = data
+	}
+	if in.bundle == nil {
+		return nil, usage("%s: a signed entry, and no bundle", files[0]).hinted("name the bundle that it is about too")
+	}
+	return &in, nil
 }
 
 // matchDocument looks for the document among what the bundle attests.
@@ -95,7 +169,7 @@ func statementOf(e *entry.Entry) *entry.Statement {
 }
 
 // printReport says what the bundle shows.
-func (a *app) printReport(r *verify.Report, unwitnessed bool) {
+func (a *app) printReport(r *verify.Report, in *evidence, unwitnessed bool) {
 	if r.Err != nil {
 		a.say("%s: %v", r.Verdict, r.Err)
 		return
@@ -104,6 +178,9 @@ func (a *app) printReport(r *verify.Report, unwitnessed bool) {
 		for _, line := range resultLines(r, result) {
 			a.say("%s", line)
 		}
+	}
+	for _, n := range r.Notes {
+		a.say("%s: %s changes no verdict: %s", unloggedCode, in.names[n.Index], n.Detail)
 	}
 	a.say("log %s, %d leaves, root %x", r.Origin, r.Size, r.Root)
 	switch {
@@ -168,7 +245,10 @@ func causeLines(result verify.Result) []string {
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // verdictHint is the one next step for a verdict.
-func verdictHint(r *verify.Report, unwitnessed bool) string {
+func verdictHint(r *verify.Report) string {
+	if _, ok := errors.AsType[*trust.QuorumError](r.Err); ok && r.Verdict == verify.NoEvidence {
+		return "get a bundle of that time, or judge as of a later one; if it is now that you ask about, check your clock"
+	}
 	switch r.Verdict {
 	case verify.Active:
 		return "use a trust file with cosigners, or say --allow-unwitnessed"
@@ -177,7 +257,7 @@ func verdictHint(r *verify.Report, unwitnessed bool) string {
 	case verify.Rollback:
 		return "keep this file and the .seen file beside your trust file: together they show that the log went back; tell the log's monitors"
 	case verify.NoEvidence:
-		return "get a newer version of this program, or another bundle"
+		return "get a newer bundle, or a newer version of this program"
 	case verify.NotLogged:
 		return "ask the issuer to submit it"
 	case verify.Stale:
@@ -197,6 +277,7 @@ type reportJSON struct {
 	Verdict   string       `json:"verdict"`
 	Exit      int          `json:"exit"`
 	Error     string       `json:"error,omitempty"`
+	At        string       `json:"at,omitempty"` // RFC 3339, of --at
 	Log       string       `json:"log,omitempty"`
 	Size      uint64       `json:"size,omitempty"`
 	Root      string       `json:"root,omitempty"`
@@ -204,6 +285,17 @@ type reportJSON struct {
 	Witnessed bool         `json:"witnessed"`
 	Cosigners []string     `json:"cosigners,omitempty"`
 	Results   []resultJSON `json:"results"`
+	Notes     []noteJSON   `json:"notes,omitempty"`
+}
+
+// unloggedCode names revocations at hand that change no verdict.
+const unloggedCode = "UNLOGGED_REVOCATION"
+
+type noteJSON struct {
+	Code   string `json:"code"` // unloggedCode
+	File   string `json:"file"`
+	Event  string `json:"event,omitempty"`
+	Detail string `json:"detail"`
 }
 
 type resultJSON struct {
@@ -226,9 +318,10 @@ type causeJSON struct {
 	Event   string `json:"event,omitempty"`
 	Index   uint64 `json:"index,omitempty"`
 	Reason  *uint8 `json:"reason,omitempty"`
+	Logged  *bool  `json:"logged,omitempty"` // false: the event is at hand, and not shown to be in the log
 }
 
-func reportOutput(r *verify.Report, code int) reportJSON {
+func reportOutput(r *verify.Report, in *evidence, code int) reportJSON {
 	out := reportJSON{Verdict: r.Verdict.String(), Exit: code, Log: r.Origin, Size: r.Size,
 		Witnessed: r.Witnessed, Cosigners: r.Cosigners, Results: []resultJSON{}}
 	if r.Err != nil {
@@ -250,13 +343,21 @@ func reportOutput(r *verify.Report, code int) reportJSON {
 		}
 		out.Results = append(out.Results, j)
 	}
+	for _, n := range r.Notes {
+		j := noteJSON{Code: unloggedCode, File: in.names[n.Index], Detail: n.Detail}
+		if n.Event != nil {
+			j.Event = n.Event.IDString()
+		}
+		out.Notes = append(out.Notes, j)
+	}
 	return out
 }
 
 func causeOutput(c verify.Cause) causeJSON {
 	out := causeJSON{Verdict: c.Verdict.String(), Detail: c.Detail}
 	if c.Event != nil {
-		out.Event, out.Index = c.Event.IDString(), c.EventIndex
+		logged := !c.Unlogged
+		out.Event, out.Index, out.Logged = c.Event.IDString(), c.EventIndex, &logged
 		if c.Event.Revocation != nil {
 			out.Reason = &c.Event.Revocation.Reason
 		}

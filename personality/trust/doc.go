@@ -74,7 +74,7 @@
 //     under "quorum none": whoever has the log's key can sign any tree. One line
 //     per origin.
 //   - min-mapfn: seals under an older map function, as a log restarted with old
-//     software would make, are no evidence. At most one line, n from 1.
+//     software would make, are no evidence. At most one line, n from 1 to 65535.
 //   - past: a key no longer used. Of a witness: its cosignatures dated up to the
 //     last timestamp count as the witness's; later ones are a stranger's. Of a
 //     log: a checkpoint that no current key signed counts iff T is at most the

@@ -14,7 +14,7 @@ type pins struct {
 	operators  []operator
 	operatorOf map[string]string // by origin or witness name
 	closed     []Body
-	minMapFn   uint64
+	minMapFn   uint16
 	past       []pastKey
 }
 
@@ -64,7 +64,7 @@ func (p *Policy) Pins() string {
 
 // MinMapFn returns the oldest map function whose seals the reader believes; 0
 // if no pin says.
-func (p *Policy) MinMapFn() uint64 { return p.pins.minMapFn }
+func (p *Policy) MinMapFn() uint16 { return p.pins.minMapFn }
 
 // pastKey returns the past key that a signature line names, or nil.
 func (p *pins) pastKey(ref keyRef) *pastKey {
@@ -205,11 +205,11 @@ func (r *pinReader) readMinMapFn(items []string) error {
 	if len(items) != 1 || p.minMapFn != 0 {
 		return r.fail(`write "min-mapfn <n>" once`, "min-mapfn line with %d items, or a second one", len(items))
 	}
-	n, err := decimal(items[0], maxTree)
+	n, err := decimal(items[0], 1<<16)
 	if err != nil || n == 0 {
 		return r.fail("write the number of a map function, from 1", "map function %s", quote(items[0]))
 	}
-	p.minMapFn = n
+	p.minMapFn = uint16(n)
 	return nil
 }
 

@@ -107,7 +107,7 @@ func TestPinRefusals(t *testing.T) {
 		"close, loose base64":    {"close " + origin + " 7 " + root[:42] + string(root[42]+1) + "=\n", 1, "root"},
 		"map function 0":         {"min-mapfn 0\n", 1, "map function"},
 		"map function 01":        {"min-mapfn 01\n", 1, "map function"},
-		"map function 2^64":      {"min-mapfn 18446744073709551616\n", 1, "map function"},
+		"map function 2^16":      {"min-mapfn 65536\n", 1, "map function"},
 		"map function twice":     {"min-mapfn 1\nmin-mapfn 2\n", 2, "second"},
 		"past without time":      {"past a " + p.old1.vkey + "\n", 1, "2 items"},
 		"past of a stranger":     {"past e " + p.old1.vkey + " 1\n", 1, "unknown name"},

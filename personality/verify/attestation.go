@@ -126,6 +126,7 @@ func (v *verifier) judge(r *Result) {
 			r.Causes[i].Event = e.Entry
 		}
 	}
+	r.Causes = append(v.unlogged(r), r.Causes...)
 	// SPEC: bad news needs no freshness; good news does.
 	// The log's own clock, if it is ahead, would keep good news for ever.
 	asOf := v.report.AsOf.Format(time.RFC3339)
@@ -187,11 +188,7 @@ func (e *event) about(r *Result) bool {
 	case entry.KindAttestation:
 		return e.Attestation.Supersedes != nil && *e.Attestation.Supersedes == r.Entry.ID
 	case entry.KindRevocation:
-		for _, s := range e.Subjects {
-			if s.ID == r.Entry.ID {
-				return true
-			}
-		}
+		return names(e.Entry, r.Entry.ID)
 	case entry.KindKey:
 		return e.Subjects[0].ID == r.Entry.KeyID
 	}

@@ -2,8 +2,11 @@ package verify_test
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/bundle"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 	"github.com/standing-log/standing/personality/verify"
@@ -19,18 +23,30 @@ import (
 
 var update = flag.Bool("update", false, "write testdata again")
 
-// vector is one row of testdata/vectors.json. Its bundle is testdata/<name>.standing.json.
+// vector is one row of testdata/vectors.json.
 type vector struct {
-	Name   string `json:"name"`
+	Name string `json:"name"`
+	// Bundle is testdata/<bundle>.standing.json; absent, it is <name>.
+	Bundle string `json:"bundle,omitempty"`
 	Why    string `json:"why"`
 	Policy string `json:"policy"` // file of testdata
 	Now    int64  `json:"now"`    // Unix seconds
 	// Seen is the size of the largest tree that the reader has seen; 0: none.
-	Seen    uint64 `json:"seen,omitempty"`
+	Seen uint64 `json:"seen,omitempty"`
+	// Pins beside the trust file, the reader's time in place of now, and what
+	// size he asks for.
+	Pins    string `json:"pins,omitempty"`
+	At      int64  `json:"at,omitempty"`
+	MinSize uint64 `json:"minSize,omitempty"`
+	// Revocations are leaves at hand.
+	Revocations []string `json:"revocations,omitempty"`
+
 	Verdict string `json:"verdict"`
 	// Causes are all that speaks against the first attestation, in order.
 	Causes []string `json:"causes,omitempty"`
-	Exit   int      `json:"exit"`
+	// Notes is how many revocations at hand change no verdict.
+	Notes int `json:"notes,omitempty"`
+	Exit  int `json:"exit"`
 
 	file []byte
 }
@@ -65,11 +81,28 @@ func vectors(s *scene) []vector {
 		return vector{Name: name, Why: why, Policy: witnessed, Now: now, Verdict: verdict, file: file}
 	}
 	at := func(x vector, now int64) vector { x.Now = now; return x }
+	asOf := func(x vector, at int64) vector { x.At = at; return x }
+	pinned := func(x vector, pins string) vector { x.Pins = pins; return x }
+	hand := func(x vector, entries ...*entry.Entry) vector {
+		for _, e := range entries {
+			x.Revocations = append(x.Revocations, string(e.Leaf))
+		}
+		return x
+	}
+	revoke := func(by *testlog.Key) *entry.Entry { return testlog.Revoke(s.Origin, 3, by, s.att["active"].ID) }
+	cp := s.checkpoint(good)
+	closed := func(size uint64, root [32]byte) string {
+		return fmt.Sprintf("close %s %d %s\n", s.Origin, size, base64.StdEncoding.EncodeToString(root[:]))
+	}
+	seenLater := asOf(v("seen-later", s.early, "ACTIVE", "as of then, what was seen since is no rollback"), now)
+	seenLater.Seen = sizeOf(s, early) + 1
+	small := v("too-small", good, "NO_EVIDENCE", "smaller than the reader asks for")
+	small.MinSize = cp.Size + 1
 	lone := v("unwitnessed", good, "ACTIVE", "quorum none: the log's own word, exit code 3")
 	lone.Policy = unwitnessed
 	rollback := v("rollback", s.early, "ROLLBACK", "the reader has seen a larger tree")
 	rollback.Seen = sizeOf(s, early) + 1
-	return []vector{
+	return shared([]vector{
 		v("active", good, "ACTIVE", "it stands"),
 		lone,
 		at(v("stale", good, "STALE", "a day and a second later"), late),
@@ -83,6 +116,21 @@ func vectors(s *scene) []vector {
 		v("several-attestations", s.bundle("active", "of another", "held"), "SUSPENDED", "shared parts; the worst verdict is that of the whole"),
 		v("not-logged", s.absent(never, "active"), "NOT_LOGGED", "signed, and never accepted"),
 		rollback,
+
+		asOf(at(v("as-of-then", good, "ACTIVE", "a year later, judged as of then"), now+365*86400), now),
+		asOf(v("as-of-before", good, "NO_EVIDENCE", "the cosignatures are later than the time asked about"), now-3600),
+		asOf(v("as-of-much-later", good, "STALE", "nothing shows how it stood then"), late),
+		seenLater,
+		small,
+		pinned(v("pinned-map-function", good, "NO_EVIDENCE", "the reader asks for a newer map function"), "min-mapfn 65535\n"),
+		pinned(v("closed-here", good, "ACTIVE", "the log is closed at this tree"), closed(cp.Size, cp.Root)),
+		pinned(v("closed-before", good, "INVALID", "the log is closed at a smaller tree"), closed(cp.Size-1, cp.Root)),
+		hand(v("revocation-at-hand", good, "REVOKED", "by the attestation's key, and not logged"), revoke(s.steward.Keys[0])),
+		hand(v("revocation-by-another-key", s.bundle("active", "by retired key", "before cutoff"), "ACTIVE", "by keys of the party that are retired and compromised"),
+			revoke(s.steward.Keys[1]), revoke(s.steward.Keys[2])),
+		hand(v("revocation-by-a-stranger", s.bundle("active", "of another"), "ACTIVE", "by an active key, of another party"), revoke(s.other.Keys[0])),
+		hand(v("revocation-not-shown", good, "ACTIVE", "by a key that the bundle does not show"), revoke(s.steward.Keys[2])),
+		hand(v("hold-at-hand", good, "ACTIVE", "only revoke counts"), testlog.Hold(s.Origin, s.Unix()+1000, s.steward.Keys[0], testlog.Target{ID: s.att["active"].ID, Last: 1})),
 
 		v("map-function-2", forged(func(_ *bundle.Bundle, l *seal.Seal) { l.MapFn = 2 }), "NO_EVIDENCE", "a map function that is not known"),
 		v("seal-of-another-index", forged(func(_ *bundle.Bundle, l *seal.Seal) { l.Index-- }), "INVALID", "the log signs a seal that is not live"),
@@ -110,17 +158,38 @@ func vectors(s *scene) []vector {
 		v("twice", edit(good, func(b *bundle.Bundle) { b.Attestations = append(b.Attestations, b.Attestations[0]) }), "INVALID", "one attestation twice"),
 		v("unknown-member", bytes.Replace(good, []byte(`"seal":`), []byte(`"note":"verified","seal":`), 1), "INVALID", "a member that nobody checks"),
 		v("duplicate-member", bytes.Replace(good, []byte(`"seal":`), []byte(`"keys":[],"seal":`), 1), "INVALID", "a member twice"),
-	}
+	})
 }
 
-// sizeOf is the size of the checkpoint of b.
-func sizeOf(s *scene, b *bundle.Bundle) uint64 {
-	cp, err := s.Policy.OpenLogSigned([]byte(b.Checkpoint))
+// shared lets vectors of the same bundle share its file.
+func shared(vectors []vector) []vector {
+	first := map[string]string{}
+	for i := range vectors {
+		v := &vectors[i]
+		if name, ok := first[string(v.file)]; ok {
+			v.Bundle = name
+		} else {
+			first[string(v.file)] = v.Name
+		}
+	}
+	return vectors
+}
+
+// bundleFile is the name of the vector's bundle.
+func (v vector) bundleFile() string { return cmp.Or(v.Bundle, v.Name) + ".standing.json" }
+
+// checkpoint returns the body of a bundle's checkpoint.
+func (s *scene) checkpoint(file []byte) trust.Body {
+	s.t.Helper()
+	cp, err := s.Policy.OpenLogSigned([]byte(parse(s.t, file).Checkpoint))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return cp.Size
+	return cp.Body
 }
+
+// sizeOf is the size of the checkpoint of b.
+func sizeOf(s *scene, b *bundle.Bundle) uint64 { return s.checkpoint(write(s.t, b)).Size }
 
 // TestVectors judges the files of testdata, which other implementations read
 // too, and compares them with what is made here.
@@ -140,8 +209,10 @@ func TestVectors(t *testing.T) {
 	}
 	total := 0
 	for i, v := range listed {
-		file := read(t, v.Name+".standing.json")
-		total += len(file)
+		file := read(t, v.bundleFile())
+		if v.Bundle == "" {
+			total += len(file)
+		}
 		if v.Name != made[i].Name || !bytes.Equal(file, made[i].file) {
 			t.Errorf("%s: not what is made here: run with -update", v.Name)
 		}
@@ -165,8 +236,8 @@ func judgeVector(t *testing.T, v vector, file []byte) {
 	if len(r.Results) > 0 {
 		causes = names(r.Results[0].Causes)
 	}
-	if r.Verdict.String() != v.Verdict || r.ExitCode(false) != v.Exit || strings.Join(causes, " ") != strings.Join(v.Causes, " ") {
-		t.Errorf("%s: %v, exit code %d, causes %v (%v); want %s, %d, %v", v.Name, r.Verdict, r.ExitCode(false), causes, r.Err, v.Verdict, v.Exit, v.Causes)
+	if r.Verdict.String() != v.Verdict || r.ExitCode(false) != v.Exit || strings.Join(causes, " ") != strings.Join(v.Causes, " ") || len(r.Notes) != v.Notes {
+		t.Errorf("%s: %v, exit code %d, causes %v, notes %v (%v); want %s, %d, %v, %d", v.Name, r.Verdict, r.ExitCode(false), causes, r.Notes, r.Err, v.Verdict, v.Exit, v.Causes, v.Notes)
 	}
 }
 
@@ -177,7 +248,16 @@ func (v vector) judge(t *testing.T, file []byte) *verify.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := verify.Options{Policy: policy, Now: time.Unix(v.Now, 0)}
+	if policy, err = policy.Pin([]byte(v.Pins)); err != nil {
+		t.Fatal(err)
+	}
+	o := verify.Options{Policy: policy, Now: time.Unix(v.Now, 0), MinSize: v.MinSize}
+	if v.At != 0 {
+		o.At = time.Unix(v.At, 0)
+	}
+	for _, leaf := range v.Revocations {
+		o.Revocations = append(o.Revocations, []byte(leaf))
+	}
 	if v.Seen > 0 {
 		o.Seen = map[string]trust.Body{policy.Logs()[0].Origin: {Size: v.Seen}}
 	}
@@ -210,9 +290,11 @@ func writeVectors(t *testing.T, made []vector, policies map[string]string) {
 	}
 	for i := range made {
 		v := &made[i]
-		writeFile(t, v.Name+".standing.json", v.file)
+		if v.Bundle == "" {
+			writeFile(t, v.Name+".standing.json", v.file)
+		}
 		r := v.judge(t, v.file)
-		v.Exit = r.ExitCode(false)
+		v.Exit, v.Notes = r.ExitCode(false), len(r.Notes)
 		if len(r.Results) > 0 {
 			v.Causes = names(r.Results[0].Causes)
 		}

@@ -38,10 +38,17 @@ const DefaultMaxAge = 24 * time.Hour
 type Options struct {
 	Policy *trust.Policy
 	Now    time.Time
+	// At, unless zero, takes the place of Now: how things stood then, shown by
+	// what there was then.
+	At time.Time
 	// MaxAge of a good answer; 0 is DefaultMaxAge.
 	MaxAge time.Duration
+	// MinSize is the least size of the log that is good enough.
+	MinSize uint64
 	// Seen are the largest trees this reader has seen, by origin. May be nil.
 	Seen map[string]trust.Body
+	// Revocations are signed envelopes at hand, which the log may not have.
+	Revocations [][]byte
 }
 
 // Report is what a bundle shows.
@@ -57,6 +64,7 @@ type Report struct {
 	Witnessed bool
 	Cosigners []string // key names of the cosignatures that verify
 	Results   []Result
+	Notes     []Note
 }
 
 // Result is what a bundle shows about one attestation.
@@ -79,6 +87,9 @@ type Result struct {
 type Cause struct {
 	Verdict Verdict
 	Detail  string
+	// Unlogged says that Event is a revocation at hand, and not shown to be in
+	// the log.
+	Unlogged bool
 	// Event is the entry behind it, if the bundle carries it, at EventIndex.
 	Event      *entry.Entry
 	EventIndex uint64
@@ -95,9 +106,12 @@ func Bundle(data []byte, o Options) *Report {
 	if o.MaxAge == 0 {
 		o.MaxAge = DefaultMaxAge
 	}
+	if !o.At.IsZero() {
+		o.Now = o.At
+	}
 	v := &verifier{o: o, keys: map[Hash]*signer{}, parties: map[Hash]*party{}}
 	if err := v.run(data); err != nil {
-		v.report.Err, v.report.Results = err, nil
+		v.report.Err, v.report.Results, v.report.Notes = err, nil, nil
 		switch {
 		case errors.Is(err, errRollback):
 			v.report.Verdict = Rollback
@@ -123,6 +137,7 @@ type verifier struct {
 	keys    map[Hash]*signer
 	parties map[Hash]*party
 	causes  map[uint64]*event // by index
+	loose   []loose
 	report  Report
 }
 
@@ -141,13 +156,17 @@ func (v *verifier) run(data []byte) error {
 	if err := v.rollback(); err != nil {
 		return err
 	}
-	// SPEC: the map function is known.
+	// SPEC: the map function is known, and not older than a pin says.
 	if v.seal.MapFn != mapfn.Version {
 		return fmt.Errorf("map function %d: %w by this version", v.seal.MapFn, errNoEvidence)
+	}
+	if least := v.o.Policy.MinMapFn(); v.seal.MapFn < least {
+		return fmt.Errorf("map function %d: %w, the pins say %d or newer", v.seal.MapFn, errNoEvidence, least)
 	}
 	if err := v.loadParts(); err != nil {
 		return err
 	}
+	v.loadRevocations()
 	seen := map[Hash]bool{}
 	for i := range v.b.Attestations {
 		r := v.attestation(&v.b.Attestations[i])
@@ -159,6 +178,7 @@ func (v *verifier) run(data []byte) error {
 		}
 		v.report.Results = append(v.report.Results, r)
 	}
+	v.noteRevocations()
 	return v.unused()
 }
 
@@ -168,6 +188,11 @@ func (v *verifier) checkpoint() error {
 		return errors.New("no trust file")
 	}
 	cp, err := v.o.Policy.Open([]byte(v.b.Checkpoint), v.o.Now)
+	// SPEC: cosignatures that are good but for their dates, which are to come,
+	// say nothing about now.
+	if q, ok := errors.AsType[*trust.QuorumError](err); ok && !q.Later.IsZero() {
+		return fmt.Errorf("as of %s it %w: %w", v.o.Now.UTC().Format(time.RFC3339), errNoEvidence, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -225,10 +250,15 @@ func (v *verifier) included(leaf []byte, index uint64, path bundle.Path) error {
 	return nil
 }
 
-// rollback compares with what the reader has seen of this log.
+// rollback compares with what the reader has seen of this log, and asks for.
 func (v *verifier) rollback() error {
 	seen, ok := v.o.Seen[v.report.Origin]
-	if ok && (v.report.Size < seen.Size || v.report.Size == seen.Size && v.report.Root != seen.Root) {
+	// SPEC: as of another time, a smaller tree than was seen since is no rollback.
+	older := v.report.Size < seen.Size && v.o.At.IsZero()
+	if v.report.Size < v.o.MinSize && !older {
+		return fmt.Errorf("size %d of %s: %w, %d was asked for", v.report.Size, v.report.Origin, errNoEvidence, v.o.MinSize)
+	}
+	if ok && (older || v.report.Size == seen.Size && v.report.Root != seen.Root) {
 		return fmt.Errorf("size %d of %s: %w, of size %d", v.report.Size, v.report.Origin, errRollback, seen.Size)
 	}
 	return nil
