@@ -49,6 +49,10 @@ var (
 	ErrConflict = errors.New("store has moved on")
 	// ErrOutOfRange means that an index or a size lies beyond the tree.
 	ErrOutOfRange = errors.New("beyond the tree")
+	// ErrDamaged means that what is stored contradicts itself, or what was
+	// signed. Nothing may be signed on top of it: whoever finds it says so to
+	// the writer, which stops.
+	ErrDamaged = errors.New("store is damaged")
 )
 
 // View is a consistent, read-only picture of the side store. It MUST be

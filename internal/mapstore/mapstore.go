@@ -56,7 +56,9 @@ package mapstore
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/statusmap"
 )
@@ -69,8 +71,8 @@ var (
 	// ErrCorrupt means that what is stored contradicts itself: a bit has
 	// flipped, or somebody has changed, deleted or added something. The
 	// message names the tile or value. Nothing may be sealed or served from
-	// this store; it is rebuilt from the leaves.
-	ErrCorrupt = errors.New("corrupt status map store")
+	// this store; it is rebuilt from the leaves. It is a backend.ErrDamaged.
+	ErrCorrupt = fmt.Errorf("%w: status map", backend.ErrDamaged)
 	// ErrNoVersion means that the version is older than the keep bound, or
 	// is not the size of a sealed checkpoint.
 	ErrNoVersion = errors.New("version not held")

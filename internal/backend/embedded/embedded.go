@@ -53,7 +53,7 @@ var (
 	ErrFailed = provider.ErrFailed
 	// ErrDamaged means that what is stored contradicts itself. Do not go on:
 	// recover from a mirror.
-	ErrDamaged = errors.New("store is damaged")
+	ErrDamaged = backend.ErrDamaged
 	// ErrClosed is the answer after Close.
 	ErrClosed = errors.New("store is closed")
 )

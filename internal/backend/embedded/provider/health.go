@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // ErrFailed means that the store met an error after which nothing it says can
@@ -83,6 +85,11 @@ func (h *health) Infof(string, ...any) {}
 // Errorf passes on what Pebble complains about.
 func (h *health) Errorf(format string, args ...any) {
 	h.log.Warn("store", "msg", fmt.Sprintf(format, args...))
+}
+
+// corrupt marks the store failed, and damaged.
+func (h *health) corrupt(i pebble.DataCorruptionInfo) {
+	_ = h.fail(fmt.Errorf("%w: %s: %w", ErrDamaged, i.Path, i.Details))
 }
 
 // check passes nil; from another error it does not return.

@@ -67,11 +67,17 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/trillian/storage"
+
+	"github.com/standing-log/standing/internal/backend"
 )
 
 // ErrInUse means that another process, or another Provider of this one, has
 // the directory open, or failed while it had.
 var ErrInUse = errors.New("store is in use")
+
+// ErrDamaged is backend.ErrDamaged: Pebble has met a block or a record whose
+// checksum is wrong.
+var ErrDamaged = backend.ErrDamaged
 
 // Sizes used where Options does not say otherwise. Pebble takes memtables out
 // of the block cache, so the cache is several times as large as one of them.
@@ -157,7 +163,7 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		Logger:                      h,
 		EventListener: &pebble.EventListener{
 			BackgroundError: h.stop,
-			DataCorruption:  func(i pebble.DataCorruptionInfo) { _ = h.fail(i.Details) },
+			DataCorruption:  h.corrupt,
 		},
 	}
 	o.TargetFileSizes[0] = 8 << 20
