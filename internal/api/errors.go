@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/reason"
 	standingv1 "github.com/standing-log/standing/proto/standing/v1"
 )
@@ -25,10 +26,19 @@ func (s *Service) refusal(err error) *standingv1.Refusal {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e = reason.Errorf(reason.ShuttingDown, "the call ended before the answer")
 	default:
-		s.Log.Error("request failed", "err", err)
+		s.Fail(err)
 		e = reason.Errorf(reason.Internal, "the node failed")
 	}
 	return &standingv1.Refusal{Code: string(e.Code), Message: e.Detail, NextStep: reason.Lookup(e.Code).NextStep}
+}
+
+// Fail is told of a failure of this node. Nothing is signed any more on a store
+// that is known to be damaged.
+func (s *Service) Fail(err error) {
+	s.Log.Error("request failed", "err", err)
+	if errors.Is(err, backend.ErrDamaged) {
+		s.Sequencer.Halt(err)
+	}
 }
 
 // grpcCodes are the canonical names of the statuses in the table.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/transparency-dev/merkle/rfc6962"
+
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/prover"
@@ -268,7 +270,7 @@ func (s *Service) ListEntries(ctx context.Context, r *standingv1.ListEntriesRequ
 	if r.GetStart() >= size {
 		return out, nil
 	}
-	leaves, err := s.Backend.Leaves(ctx, r.GetStart(), min(limit, size-r.GetStart()))
+	leaves, err := s.leaves(ctx, r.GetStart(), min(limit, size-r.GetStart()))
 	if err != nil {
 		return nil, s.status(err)
 	}
@@ -282,6 +284,19 @@ func (s *Service) ListEntries(ctx context.Context, r *standingv1.ListEntriesRequ
 		out.Next++
 	}
 	return out, nil
+}
+
+// leaves reads up to n leaves and checks them against the signed tree.
+func (s *Service) leaves(ctx context.Context, first, n uint64) ([][]byte, error) {
+	leaves, err := s.Backend.Leaves(ctx, first, n)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]backend.Hash, len(leaves))
+	for i, leaf := range leaves {
+		hashes[i] = backend.Hash(rfc6962.DefaultHasher.HashLeaf(leaf))
+	}
+	return leaves, backend.VerifyNodes(ctx, s.Backend, s.Sequencer.Signed(), 0, first, hashes)
 }
 
 // listed describes a leaf. This log appends nothing that the map ignores, so

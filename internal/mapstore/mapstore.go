@@ -72,7 +72,7 @@ var (
 	// flipped, or somebody has changed, deleted or added something. The
 	// message names the tile or value. Nothing may be sealed or served from
 	// this store; it is rebuilt from the leaves. It is a backend.ErrDamaged.
-	ErrCorrupt = fmt.Errorf("%w: status map", backend.ErrDamaged)
+	ErrCorrupt = fmt.Errorf("%w: corrupt status map", backend.ErrDamaged)
 	// ErrNoVersion means that the version is older than the keep bound, or
 	// is not the size of a sealed checkpoint.
 	ErrNoVersion = errors.New("version not held")

@@ -10,9 +10,11 @@
 package prover
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -37,11 +39,57 @@ type Prover struct {
 	backend backend.Backend
 	policy  *trust.Policy
 	cache   *mapstore.Cache
+	opened  atomic.Pointer[opened] // the checkpoint verified last
+}
+
+// opened is a checkpoint that was verified.
+type opened struct {
+	note []byte
+	body trust.Body
 }
 
 // New returns a Prover. The cache is the one of the log's sequencer.
 func New(b backend.Backend, policy *trust.Policy, cache *mapstore.Cache) *Prover {
-	return &Prover{b, policy, cache}
+	return &Prover{backend: b, policy: policy, cache: cache}
+}
+
+// Checkpoint returns the newest published checkpoint, or nil before the first.
+// It is verified, so that what leaves here has its quorum.
+func (p *Prover) Checkpoint() ([]byte, error) {
+	view := p.backend.View()
+	defer view.Close()
+	cp, _, err := p.checkpoint(view)
+	return cp, err
+}
+
+func (p *Prover) checkpoint(view backend.View) ([]byte, trust.Body, error) {
+	note, err := sequencer.PublishedIn(view)
+	if err != nil || note == nil {
+		return nil, trust.Body{}, err
+	}
+	if last := p.opened.Load(); last != nil && bytes.Equal(last.note, note) {
+		return note, last.body, nil
+	}
+	cp, err := p.policy.OpenLogSigned(note)
+	if err != nil {
+		return nil, trust.Body{}, damaged("the published checkpoint: %w", err)
+	}
+	// Whether a time lies in the future is for readers to judge, by their own
+	// clocks. Without a quorum, either a line is damaged or the trust file is
+	// another than at the last start: the next publication settles it.
+	if _, err := p.policy.QuorumTime(cp.Cosignatures, endOfTime); err != nil {
+		return nil, trust.Body{}, fmt.Errorf("the published checkpoint: %w", err)
+	}
+	p.opened.Store(&opened{note, cp.Body})
+	return note, cp.Body, nil
+}
+
+// endOfTime is later than any cosignature.
+var endOfTime = time.Unix(1<<40, 0)
+
+// damaged is an error of class backend.ErrDamaged.
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", backend.ErrDamaged, fmt.Errorf(format, args...))
 }
 
 // State is the log at one published checkpoint. It MUST be closed.
@@ -73,17 +121,12 @@ func (s *State) Close() { s.view.Close() }
 
 func (s *State) open() error {
 	var err error
-	if s.Checkpoint, err = sequencer.PublishedIn(s.view); err != nil {
+	if s.Checkpoint, s.Body, err = s.p.checkpoint(s.view); err != nil {
 		return err
 	}
 	if s.Checkpoint == nil {
 		return reason.Errorf(reason.NotFound, "nothing is published yet")
 	}
-	cp, err := s.p.policy.OpenLogSigned(s.Checkpoint)
-	if err != nil {
-		return fmt.Errorf("the published checkpoint: %w", err)
-	}
-	s.Body = cp.Body
 	if s.Map, err = mapstore.OpenAt(s.view, s.p.cache, s.Size); err != nil {
 		return fmt.Errorf("the map at size %d: %w", s.Size, err)
 	}
@@ -91,10 +134,10 @@ func (s *State) open() error {
 		return err
 	}
 	if s.Seal, err = seal.Parse(s.sealLeaf); err != nil {
-		return fmt.Errorf("leaf %d: %w", s.Size-1, err)
+		return damaged("leaf %d: %w", s.Size-1, err)
 	}
 	if s.Map.Root() != s.Seal.MapRoot {
-		return fmt.Errorf("the stored map at size %d is not the one of its seal", s.Size)
+		return damaged("the stored map at size %d is not the one of its seal", s.Size)
 	}
 	return nil
 }
@@ -115,7 +158,7 @@ func (s *State) leaf(index uint64) ([]byte, []Hash, error) {
 	}
 	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, s.Size,
 		rfc6962.DefaultHasher.HashLeaf(leaves[0]), hashes, s.Root[:]); err != nil {
-		return nil, nil, fmt.Errorf("the stored tree does not prove leaf %d: %w", index, err)
+		return nil, nil, damaged("the stored tree does not prove leaf %d: %w", index, err)
 	}
 	return leaves[0], path, nil
 }
@@ -133,7 +176,7 @@ func (s *State) record(ns mapfn.NS, data []byte) ([]byte, []byte, error) {
 		err = p.VerifyPresent(s.Seal.MapRoot, key, statusmap.ValueHash(byte(ns), record))
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("the stored map does not prove record %d %x: %w", ns, data, err)
+		return nil, nil, damaged("the stored map does not prove record %d %x: %w", ns, data, err)
 	}
 	return record, p.Marshal(), nil
 }
@@ -225,7 +268,7 @@ func (m *maker) add(id Hash) error {
 
 func (m *maker) matches(leaf []byte, want mapfn.Hex) error {
 	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != Hash(want) {
-		return errors.New("the stored leaf is not the one its record names")
+		return damaged("the stored leaf is not the one its record names")
 	}
 	return nil
 }
@@ -244,8 +287,11 @@ func (m *maker) key(id Hash) (*mapfn.KeyRecord, error) {
 		return nil, err
 	}
 	spki, err := sequencer.KeyStore{Backend: m.p.backend}.SPKI(id)
-	if err != nil || spki == nil {
-		return nil, fmt.Errorf("the store lacks key %x: %v", id, err)
+	if err != nil {
+		return nil, err
+	}
+	if spki == nil {
+		return nil, damaged("key %x is missing", id)
 	}
 	m.keys[id] = &k
 	m.b.Keys = append(m.b.Keys, bundle.Key{SPKI: spki, Record: b, Proof: p})
@@ -353,10 +399,11 @@ func (s *State) find(id Hash) (f Found, err error) {
 	return f, nil
 }
 
+// parseLeaf parses a leaf that the tree proves.
 func (s *State) parseLeaf(index uint64) (*entry.Entry, error) {
-	leaves, err := s.p.backend.Leaves(s.ctx, index, 1)
+	leaf, _, err := s.leaf(index)
 	if err != nil {
 		return nil, err
 	}
-	return entry.Parse(leaves[0])
+	return entry.Parse(leaf)
 }

@@ -8,6 +8,8 @@
 //
 //   - A tile is made from what is signed, never beyond it, so it cannot change:
 //     it may be cached for ever. Partial tiles are made on demand.
+//   - Hashes, and hashes of entries, are checked against the root that was
+//     signed: what does not follow from it is not served.
 //   - No query string means anything.
 package tiles
 
@@ -16,12 +18,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"filippo.io/torchwood"
+	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/internal/backend"
@@ -32,9 +35,11 @@ type Handler struct {
 	Backend backend.Backend
 	// Checkpoint returns the newest published checkpoint, or nil.
 	Checkpoint func() ([]byte, error)
-	// Size returns the size of the newest signed tree.
-	Size func() uint64
-	Log  *slog.Logger
+	// Tree returns the newest signed tree.
+	Tree func() backend.Root
+	// Fail is told why the store could not be read. It knows what to do about
+	// a damaged one.
+	Fail func(error)
 }
 
 const (
@@ -88,7 +93,7 @@ func (h *Handler) complete(t tlog.Tile) bool {
 		return false
 	}
 	// Number of complete nodes at the tile's level.
-	nodes := h.Size() >> (8 * level)
+	nodes := h.Tree().Size >> (8 * level)
 	return uint64(t.N)*256+uint64(t.W) <= nodes
 }
 
@@ -139,6 +144,9 @@ func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]by
 	if err != nil {
 		return nil, err
 	}
+	if err := backend.VerifyNodes(ctx, h.Backend, h.Tree(), level, first, hashes); err != nil {
+		return nil, err
+	}
 	data := make([]byte, 0, 32*len(hashes))
 	for _, hash := range hashes {
 		data = append(data, hash[:]...)
@@ -149,18 +157,19 @@ func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]by
 // entries returns n entries from first on, each after its length.
 func (h *Handler) entries(ctx context.Context, first, n uint64) ([]byte, error) {
 	var data []byte
-	for n > 0 {
-		leaves, err := h.Backend.Leaves(ctx, first, n)
+	hashes := make([]backend.Hash, 0, n)
+	for next, end := first, first+n; next < end; next = first + uint64(len(hashes)) {
+		leaves, err := h.Backend.Leaves(ctx, next, end-next)
 		if err != nil {
 			return nil, err
 		}
 		for _, leaf := range leaves {
 			data = binary.BigEndian.AppendUint16(data, uint16(len(leaf)))
 			data = append(data, leaf...)
+			hashes = append(hashes, backend.Hash(rfc6962.DefaultHasher.HashLeaf(leaf)))
 		}
-		first, n = first+uint64(len(leaves)), n-uint64(len(leaves))
 	}
-	return data, nil
+	return data, backend.VerifyNodes(ctx, h.Backend, h.Tree(), 0, first, hashes)
 }
 
 // fail answers an error of the store; the cause is the operator's to read.
@@ -168,6 +177,6 @@ func (h *Handler) fail(w http.ResponseWriter, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	h.Log.Error("serving a tile", "err", err)
+	h.Fail(fmt.Errorf("serving a tile: %w", err))
 	http.Error(w, "the log cannot read its store", http.StatusInternalServerError)
 }

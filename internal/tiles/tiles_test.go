@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -34,8 +33,9 @@ func server(t *testing.T) *Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
+	var tree backend.Root
 	for first := uint64(0); first < stored; {
-		leaves := make([][]byte, min(10_000, stored-first))
+		leaves := make([][]byte, min(6_000, stored-first))
 		for i := range leaves {
 			leaves[i] = leafAt(first + uint64(i))
 		}
@@ -43,10 +43,12 @@ func server(t *testing.T) *Handler {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first = root.Size
+		if first = root.Size; first == size {
+			tree = root
+		}
 	}
 	return &Handler{
-		Backend: b, Size: func() uint64 { return size }, Log: slog.New(slog.DiscardHandler),
+		Backend: b, Tree: func() backend.Root { return tree }, Fail: func(err error) { t.Error(err) },
 		Checkpoint: func() ([]byte, error) { return []byte("checkpoint\n"), nil },
 	}
 }
@@ -55,7 +57,7 @@ func server(t *testing.T) *Handler {
 func TestHandler(t *testing.T) {
 	h := server(t)
 	for name, f := range map[string]func(*testing.T, *Handler){
-		"Tiles": testTiles, "Entries": testEntries, "NotFound": testNotFound, "Requests": testRequests,
+		"Tiles": testTiles, "Entries": testEntries, "NotFound": testNotFound, "Requests": testRequests, "Damaged": testDamaged,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, h) })
 	}
@@ -225,7 +227,7 @@ func testRequests(t *testing.T, h *Handler) {
 // TestCheckpoint reads the checkpoint before there is one, and when it cannot
 // be read.
 func TestCheckpoint(t *testing.T) {
-	h := &Handler{Size: func() uint64 { return 0 }, Log: slog.New(slog.DiscardHandler)}
+	h := &Handler{Tree: func() backend.Root { return backend.Root{} }, Fail: func(error) {}}
 	for name, c := range map[string]struct {
 		checkpoint []byte
 		err        error
@@ -258,12 +260,48 @@ func (broken) Hashes(context.Context, uint, uint64, uint64) ([]backend.Hash, err
 // TestBroken serves a store that fails: no answer may be cached, none tells
 // about the store.
 func TestBroken(t *testing.T) {
-	h := &Handler{Backend: broken{}, Size: func() uint64 { return size }, Log: slog.New(slog.DiscardHandler)}
+	h := &Handler{Backend: broken{}, Tree: func() backend.Root { return backend.Root{Size: size} }, Fail: func(error) {}}
 	for _, path := range []string{"/tile/0/000", "/tile/entries/000"} {
 		resp := ask(h, "GET", path, "Accept-Encoding", "gzip")
 		got := body(t, resp)
 		if resp.StatusCode != 500 || resp.Header.Get("Cache-Control") != never || resp.Header.Get("Content-Encoding") != "" || bytes.Contains(got, []byte("secret")) {
 			t.Errorf("%s: %d, %v, %q", path, resp.StatusCode, resp.Header, got)
+		}
+	}
+}
+
+// flipped is a backend in which one bit of one node and of one leaf has flipped.
+type flipped struct{ backend.Backend }
+
+func (f flipped) Leaves(ctx context.Context, first, n uint64) ([][]byte, error) {
+	leaves, err := f.Backend.Leaves(ctx, first, n)
+	if first <= 1000 && 1000 < first+uint64(len(leaves)) {
+		leaves[1000-first][2] ^= 4
+	}
+	return leaves, err
+}
+
+func (f flipped) Hashes(ctx context.Context, level uint, first, n uint64) ([]backend.Hash, error) {
+	hashes, err := f.Backend.Hashes(ctx, level, first, n)
+	if at := uint64(1000) >> level; first <= at && at < first+uint64(len(hashes)) {
+		hashes[at-first][9] ^= 4
+	}
+	return hashes, err
+}
+
+// testDamaged reads tiles of a damaged log: those with the damage in them are
+// not served, and somebody is told.
+func testDamaged(t *testing.T, h *Handler) {
+	for path, ok := range map[string]bool{
+		"/tile/0/003": false, "/tile/0/003.p/233": false, "/tile/1/000": false, "/tile/entries/003": false, "/tile/entries/003.p/255": false,
+		"/tile/0/003.p/232": true, "/tile/entries/003.p/232": true, "/tile/0/004": true, "/tile/entries/257.p/208": true, "/tile/0/257.p/77": true,
+		"/tile/1/000.p/3": true, "/tile/1/001.p/1": true, "/tile/2/000.p/1": false,
+	} {
+		var told error
+		d := &Handler{Backend: flipped{h.Backend}, Tree: h.Tree, Fail: func(err error) { told = err }}
+		resp := ask(d, "GET", path)
+		if ok != (resp.StatusCode == 200) || ok != (told == nil) || !ok && !errors.Is(told, backend.ErrDamaged) {
+			t.Errorf("%s: %d, %v", path, resp.StatusCode, told)
 		}
 	}
 }

@@ -202,6 +202,9 @@ func (s *Store) Root(ctx context.Context) (backend.Root, error) {
 	return s.now.root(), nil
 }
 
+// Failed is closed once the store has failed.
+func (s *Store) Failed() <-chan struct{} { return s.p.Failed() }
+
 // Close waits for calls under way, ends open views, writes what is in memory
 // into tables and releases the directory. A failed store keeps it until the
 // process ends, and Close says so.

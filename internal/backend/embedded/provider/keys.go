@@ -94,7 +94,7 @@ func (p place) key(tree int64) []byte {
 
 func parsePlace(b []byte) (place, error) {
 	if len(b) != 9 || b[0] != spaceLeaf && b[0] != spaceQueue {
-		return place{}, fmt.Errorf("malformed identity index %x", b)
+		return place{}, fmt.Errorf("%w: malformed identity index %x", ErrDamaged, b)
 	}
 	return place{b[0], binary.BigEndian.Uint64(b[1:])}, nil
 }

@@ -182,6 +182,9 @@ func (p *Provider) AdminStorage() storage.AdminStorage { return adminStorage{p} 
 // Err returns nil, or ErrFailed with its cause if the store has failed.
 func (p *Provider) Err() error { return p.health.err() }
 
+// Failed is closed once the store has failed.
+func (p *Provider) Failed() <-chan struct{} { return p.health.failed }
+
 // Close writes what is in memory into tables, so that opening is fast, and
 // releases the directory. No other call may be running, and all snapshots
 // must be closed. Close of a failed store returns ErrFailed and releases

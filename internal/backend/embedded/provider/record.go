@@ -18,7 +18,7 @@ const (
 	recordFixed = 1 + hashLen + 8 + 8 + 1
 )
 
-var errRecord = errors.New("malformed leaf record")
+var errRecord = fmt.Errorf("%w: malformed leaf record", ErrDamaged)
 
 // checkLeaf says whether l fits a record.
 func checkLeaf(l *trillian.LogLeaf) error {
