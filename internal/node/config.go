@@ -15,6 +15,7 @@
 //	witness.vkey         what trust files need to name it
 //	store/               the tree and the state
 //	witness/             what the local witness has cosigned
+//	store.damaged        why the log has stopped, until `standing fsck` finds nothing
 //
 // A node without an origin in its configuration is a witness and nothing else:
 // of these it has standingd.yaml, witness.key, witness.vkey and witness/.
@@ -24,6 +25,8 @@
 //   - Init writes a whole node or fails before the store says that it is one;
 //     it never overwrites a key.
 //   - Serve starts the witness before the log.
+//   - Once somebody has found the store damaged nothing is signed, in this
+//     process or a later one, until Fsck has read all of it and found nothing.
 package node
 
 import (
@@ -72,6 +75,13 @@ type Config struct {
 		// only withdrawals are taken. Default 10000.
 		Backlog uint64 `yaml:"backlog,omitempty"`
 	} `yaml:"cosign,omitempty"`
+
+	// Disk says what is kept free.
+	Disk struct {
+		// Reserve, like 512MiB: with less free in the store's file system, only
+		// withdrawals are taken. Default 1GiB, or 5 % of it if that is less.
+		Reserve Bytes `yaml:"reserve,omitempty"`
+	} `yaml:"disk,omitempty"`
 
 	// Witness says which logs the local witness cosigns besides the one here.
 	Witness struct {

@@ -13,7 +13,8 @@ import (
 
 // Fsck checks the store of the node in dir, which must not be running: every
 // leaf, the tree, every seal, and the stored map. It fails with the first bad
-// thing. progress is called with leaves done and in all.
+// thing; if there is none, the log may start again that has stopped because of
+// one. progress is called with leaves done and in all.
 func Fsck(ctx context.Context, dir string, log *slog.Logger, progress func(done, size uint64)) (origin string, l *replay.Log, err error) {
 	cfg, err := ReadConfig(dir)
 	if err != nil {
@@ -36,5 +37,8 @@ func Fsck(ctx context.Context, dir string, log *slog.Logger, progress func(done,
 	if err != nil {
 		return cfg.Origin, l, err
 	}
-	return cfg.Origin, l, src.CheckMap(ctx, l)
+	if err := src.CheckMap(ctx, l); err != nil {
+		return cfg.Origin, l, err
+	}
+	return cfg.Origin, l, clearDamaged(dir)
 }

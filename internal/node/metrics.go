@@ -29,7 +29,7 @@ type logMetrics struct {
 	tiles     *tiles.Metrics
 }
 
-func newLogMetrics(set *metric.Set, usage func(context.Context) (embedded.Usage, error)) *logMetrics {
+func newLogMetrics(set *metric.Set, usage func(context.Context) (embedded.Usage, error), kept func() float64) *logMetrics {
 	room := func(name, help string, of func(embedded.Usage) uint64) {
 		set.Func(name, help, func() float64 {
 			u, err := usage(context.Background())
@@ -42,6 +42,7 @@ func newLogMetrics(set *metric.Set, usage func(context.Context) (embedded.Usage,
 	room("store_bytes", "Bytes that the store takes on disk.", func(u embedded.Usage) uint64 { return u.Store })
 	room("store_available_bytes", "Bytes left on the store's file system.", func(u embedded.Usage) uint64 { return u.Available })
 	room("store_total_bytes", "Size of the store's file system.", func(u embedded.Usage) uint64 { return u.Total })
+	set.Func("store_reserve_bytes", "Bytes kept in reserve: with less available, only withdrawals are taken.", kept)
 	return &logMetrics{
 		admission.NewMetrics(set), sequencer.NewMetrics(set), cosign.NewMetrics(set), api.NewMetrics(set), tiles.NewMetrics(set),
 	}
@@ -83,6 +84,6 @@ func newRegistry() *prometheus.Registry {
 func Metrics() []metric.Metric {
 	set := metric.New(nil)
 	newNodeMetrics(set)
-	newLogMetrics(set, nil)
+	newLogMetrics(set, nil, nil)
 	return set.List()
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,6 @@ import (
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/api"
-	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/metric"
@@ -37,7 +37,7 @@ import (
 type Node struct {
 	cfg       *Config
 	log       *slog.Logger
-	store     backend.Backend
+	store     *embedded.Store
 	witness   *witness.Witness
 	witnesses http.Handler // witness, measured
 	state     *witness.DirStore
@@ -45,6 +45,7 @@ type Node struct {
 	trustFile []byte
 	handler   http.Handler
 	grpc      *grpc.Server
+	statfs    func(dir string) (free, total uint64, err error)
 }
 
 // Open opens the node in dir and checks its store.
@@ -53,7 +54,7 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log}
+	n := &Node{cfg: cfg, log: log, statfs: statfs}
 	if err := n.open(ctx, dir); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -98,18 +99,23 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkDamaged(dir); err != nil {
+		return err
+	}
 	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: n.log})
 	if err != nil {
 		return err
 	}
 	n.store = store
-	metrics := newLogMetrics(set, store.Usage)
+	d := &disk{dir: filepath.Join(dir, storeDir), reserve: uint64(n.cfg.Disk.Reserve), log: n.log, statfs: n.statfs}
+	metrics := newLogMetrics(set, store.Usage, d.kept)
 	metrics.cosign.Expect(clients)
 	g := Gatherer{Policy: policy, Clients: clients, Store: store, Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log, Metrics: metrics.cosign}
 	n.sequencer, err = sequencer.Open(ctx, sequencer.Config{
 		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.Cosign,
 		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
 		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
+		Room: d.room, Halted: func(err error) { n.stopped(dir, err) },
 		Log: n.log, Metrics: metrics.sequencer,
 	})
 	if err != nil {
@@ -208,12 +214,13 @@ func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
 func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
 	admits := admission.New(sequencer.KeyStore{Backend: n.store}, time.Now)
 	admits.Metrics = metrics.admission
-	service := metrics.api.Measured(&api.Service{
+	log := &api.Service{
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
 		Admission: admits,
 		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
 		Policy: policy, Now: time.Now, Log: n.log,
-	})
+	}
+	service := metrics.api.Measured(log)
 	rest, err := api.NewHandler(ctx, service)
 	if err != nil {
 		return err
@@ -221,8 +228,7 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes))
 	standingv1.RegisterLogServer(n.grpc, service)
 	mux.Handle("/", metrics.tiles.Measured(&tiles.Handler{
-		Backend: n.store, Size: n.sequencer.SignedSize, Log: n.log,
-		Checkpoint: func() ([]byte, error) { return sequencer.Published(n.store) },
+		Backend: n.store, Tree: n.sequencer.Signed, Checkpoint: log.Prover.Checkpoint, Fail: log.Fail,
 	}))
 	mux.Handle("/v1/", rest)
 	// What "standing trust add URL" shows and stores. It is only as good as
@@ -274,6 +280,7 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	g, gctx := errgroup.WithContext(ctx)
 	if n.sequencer != nil {
 		g.Go(func() error { return n.sequencer.Run(gctx) })
+		g.Go(func() error { return n.watch(gctx) })
 	}
 	g.Go(func() error {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -293,6 +300,23 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// watch ends when the store fails: nothing can be read any more, and only a new
+// process can open it again.
+func (n *Node) watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-n.store.Failed():
+	}
+	_, err := n.store.Root(context.WithoutCancel(ctx))
+	n.sequencer.Halt(err)
+	next := "start the node again"
+	if errors.Is(err, syscall.ENOSPC) {
+		next = "the disk is full; make room, then " + next + ": what was acknowledged is there"
+	}
+	return fmt.Errorf("%s: %w", next, err)
 }
 
 // WaitPublished waits until a checkpoint of at least size is published. A

@@ -29,7 +29,7 @@ func (s *Sequencer) publish(ctx context.Context) {
 			s.cfg.Metrics.noQuorum.Inc()
 			s.pause(ctx, s.cfg.Retry, nil)
 		default: // ErrRestored, or the store is in doubt
-			s.halt(err)
+			s.Halt(err)
 			s.agree() // Run goes on, to refuse what is queued
 			return
 		}

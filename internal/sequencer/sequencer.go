@@ -77,6 +77,12 @@ type Config struct {
 	// Retry is the pause after an attempt that got no quorum.
 	Retry time.Duration
 
+	// Room says whether there is room on the disk: an error refuses all but
+	// withdrawals. Nil means that there always is.
+	Room func() error
+	// Halted, unless nil, is told once why the writer has stopped.
+	Halted func(error)
+
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics *Metrics
@@ -135,9 +141,10 @@ type Sequencer struct {
 	published atomic.Uint64 // size
 	sealedAt  atomic.Uint64 // of the newest signed seal
 
-	mu      sync.Mutex
-	signed  []byte        // the newest signed checkpoint; under mu
-	changed chan struct{} // closed and replaced when published grows; under mu
+	mu         sync.Mutex
+	signed     []byte        // the newest signed checkpoint; under mu
+	signedTree backend.Root  // its tree; under mu
+	changed    chan struct{} // closed and replaced when published grows; under mu
 
 	wake      chan struct{} // tells the publisher that signed is new
 	agreed    chan struct{} // closed once a quorum has agreed after start-up
@@ -192,6 +199,11 @@ func (s *Sequencer) offer(e *admission.Entry) (i *item, err error) {
 	}
 	if behind := s.backlog(); behind > s.cfg.Backlog && name == queueEntries {
 		return nil, reason.Errorf(reason.Backlog, "%d leaves wait for a quorum of cosigners", behind)
+	}
+	if s.cfg.Room != nil && name == queueEntries {
+		if err := s.cfg.Room(); err != nil {
+			return nil, err
+		}
 	}
 	i = &item{Entry: e, done: make(chan struct{}), submitted: s.cfg.Now()}
 	select {
@@ -258,6 +270,13 @@ func (s *Sequencer) WaitPublished(ctx context.Context, size uint64) error {
 func (s *Sequencer) PublishedSize() uint64 { return s.published.Load() }
 func (s *Sequencer) SignedSize() uint64    { return s.signedLen.Load() }
 
+// Signed returns the tree of the newest signed checkpoint.
+func (s *Sequencer) Signed() backend.Root {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signedTree
+}
+
 // Cache returns the map cache that readers of the same store share.
 func (s *Sequencer) Cache() *mapstore.Cache { return s.cache }
 
@@ -269,10 +288,14 @@ func (s *Sequencer) Err() error {
 	return nil
 }
 
-// halt stops the writer for good.
-func (s *Sequencer) halt(err error) {
+// Halt stops the writer for good: a turn has failed, or a reader has found the
+// store damaged. Later calls do nothing.
+func (s *Sequencer) Halt(err error) {
 	if s.halted.CompareAndSwap(nil, &haltError{err}) {
 		s.cfg.Log.Error("the writer stops; reading goes on", "err", err)
+		if s.cfg.Halted != nil {
+			s.cfg.Halted(err)
+		}
 		s.announce()
 		if _, rootErr := s.cfg.Backend.Root(context.Background()); rootErr != nil {
 			close(s.dead)
@@ -317,7 +340,7 @@ func (s *Sequencer) Run(ctx context.Context) error {
 		// What was begun is finished, even if ctx ends meanwhile: to stop
 		// half-way would leave its submitters in doubt.
 		if err := s.turn(context.WithoutCancel(ctx), batch); err != nil {
-			s.halt(fmt.Errorf("turn at size %d: %w", s.tree.End(), err))
+			s.Halt(fmt.Errorf("turn at size %d: %w", s.tree.End(), err))
 			s.refuse(batch, readOnly(err))
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/trust"
 )
 
 // Open checks the store against what was signed and returns a Sequencer that
@@ -42,7 +43,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
 	if err := s.checkTree(ctx, root); err != nil {
 		return nil, err
 	}
-	if err := s.loadPublished(root); err != nil {
+	if err := s.loadPublished(ctx, root); err != nil {
 		return nil, err
 	}
 	s.cfg.Metrics.of.Store(s)
@@ -58,12 +59,16 @@ func (s *Sequencer) checkReserved(ctx context.Context, root backend.Root) error 
 	if s.reserved, err = parseRoot(b); err != nil {
 		return err
 	}
-	old := s.reserved
-	switch {
-	case old.Size > root.Size:
-		return fmt.Errorf("size %d was signed and the store holds only %d leaves: it is damaged or was restored in part; recover it from a mirror", old.Size, root.Size)
-	case old.Size == 0:
+	if s.reserved.Size == 0 {
 		return nil
+	}
+	return s.extends(ctx, trust.Body{Size: s.reserved.Size, Root: s.reserved.Hash}, root)
+}
+
+// extends checks that the tree extends an older one that was signed.
+func (s *Sequencer) extends(ctx context.Context, old trust.Body, root backend.Root) error {
+	if old.Size > root.Size {
+		return damaged("size %d was signed and the store holds only %d leaves: it was restored in part, or is damaged; recover it from a mirror", old.Size, root.Size)
 	}
 	path, err := s.cfg.Backend.ConsistencyProof(ctx, old.Size, root.Size)
 	if err != nil {
@@ -73,8 +78,8 @@ func (s *Sequencer) checkReserved(ctx context.Context, root backend.Root) error 
 	for i := range path {
 		hashes[i] = path[i][:]
 	}
-	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, old.Size, root.Size, hashes, old.Hash[:], root.Hash[:]); err != nil {
-		return fmt.Errorf("the tree of size %d does not extend the one signed at size %d: the store is damaged; recover it from a mirror: %w", root.Size, old.Size, err)
+	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, old.Size, root.Size, hashes, old.Root[:], root.Hash[:]); err != nil {
+		return damaged("the tree of size %d does not extend the one signed at size %d; recover it from a mirror: %w", root.Size, old.Size, err)
 	}
 	return nil
 }
@@ -96,13 +101,13 @@ func (s *Sequencer) checkTree(ctx context.Context, root backend.Root) error {
 	}
 	live, ok := seal.Live(last[0], s.cfg.Origin, root.Size-1, prefixRoot)
 	if !ok {
-		return fmt.Errorf("leaf %d, the last one, is not a live seal of %s: the store is damaged, or another log's", root.Size-1, s.cfg.Origin)
+		return damaged("leaf %d, the last one, is not a live seal of %s; or the store is another log's", root.Size-1, s.cfg.Origin)
 	}
 	if s.tree, err = extend(prefix, []Hash{Hash(rfc6962.DefaultHasher.HashLeaf(last[0]))}); err != nil {
 		return err
 	}
 	if got, err := rootOf(s.tree); err != nil || got != root.Hash {
-		return fmt.Errorf("the stored nodes give root %x at size %d, the stored root is %x: %v", got, root.Size, root.Hash, err)
+		return damaged("the stored nodes give root %x at size %d, the stored root is %x: %v", got, root.Size, root.Hash, err)
 	}
 	s.lastSeal = lastSeal{live.Index, live.SealedAt, true}
 	if err := s.loadSealed(ctx, live); err != nil {
@@ -121,7 +126,7 @@ func (s *Sequencer) loadSealed(ctx context.Context, last *seal.Seal) error {
 		}
 		older, err := seal.Parse(leaf[0])
 		if err != nil || older.Index != *prev {
-			return fmt.Errorf("leaf %d is not the seal that a later one names: the store is damaged: %v", *prev, err)
+			return damaged("leaf %d is not the seal that a later one names: %v", *prev, err)
 		}
 		s.sealed = append(s.sealed, older.Index+1)
 		prev = older.Prev
@@ -144,16 +149,22 @@ func (s *Sequencer) loadRange(ctx context.Context, size uint64) (*compact.Range,
 }
 
 // loadPublished finds the size published last.
-func (s *Sequencer) loadPublished(root backend.Root) error {
+func (s *Sequencer) loadPublished(ctx context.Context, root backend.Root) error {
 	cp, err := Published(s.cfg.Backend)
 	if err != nil {
 		return err
 	}
-	size, err := sizeOf(cp)
-	if err != nil || size > root.Size {
-		return fmt.Errorf("the published checkpoint of size %d does not fit the tree of size %d: %v", size, root.Size, err)
+	if cp == nil {
+		return nil
 	}
-	s.published.Store(size)
+	published, err := s.cfg.Policy.OpenLogSigned(cp)
+	if err != nil {
+		return damaged("the published checkpoint: %w", err)
+	}
+	if err := s.extends(ctx, published.Body, root); err != nil {
+		return fmt.Errorf("the published checkpoint: %w", err)
+	}
+	s.published.Store(published.Size)
 	// The trust file may have changed since; then nothing is known until a
 	// quorum by the new one has answered.
 	if cp, err := s.cfg.Policy.Open(cp, s.cfg.Now()); err == nil {

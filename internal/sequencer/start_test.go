@@ -113,7 +113,7 @@ func TestStartRefuses(t *testing.T) {
 		}, "corrupt status map"},
 		"more published than there is": {func(t *testing.T, b backend.Backend) {
 			swap(t, b, publishedKey, []byte((trust.Body{Origin: testOrigin, Size: 7}).String()+"\n"))
-		}, "published checkpoint of size 7 does not fit"},
+		}, "the published checkpoint: malformed"},
 		"a broken chain of seals": {func(t *testing.T, b backend.Backend) {
 			forgeSeal(t, b, add)
 		}, "is not the seal that a later one names"},

@@ -2,14 +2,16 @@ package sequencer
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -44,7 +46,7 @@ func (p place) marshal() []byte {
 
 func parsePlace(b []byte) (place, error) {
 	if len(b) != 16 {
-		return place{}, errors.New("malformed place of an event in the side store")
+		return place{}, damaged("malformed place of an event in the side store")
 	}
 	return place{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
 }
@@ -59,9 +61,14 @@ func parseRoot(b []byte) (backend.Root, error) {
 		return backend.Root{Hash: Hash(rfc6962.DefaultHasher.EmptyRoot())}, nil
 	}
 	if len(b) != 40 {
-		return backend.Root{}, errors.New("malformed reservation in the side store")
+		return backend.Root{}, damaged("malformed reservation in the side store")
 	}
 	return backend.Root{Size: binary.BigEndian.Uint64(b), Hash: Hash(b[8:])}, nil
+}
+
+// damaged is an error of class backend.ErrDamaged.
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", backend.ErrDamaged, fmt.Errorf(format, args...))
 }
 
 // get reads one value of the side store.
@@ -76,7 +83,13 @@ func get(b backend.Backend, key []byte) ([]byte, error) {
 type KeyStore struct{ Backend backend.Backend }
 
 // SPKI returns the SubjectPublicKeyInfo with the keyid, or nil.
-func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) { return get(s.Backend, spkiKey(id)) }
+func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) {
+	spki, err := get(s.Backend, spkiKey(id))
+	if err == nil && spki != nil && sha256.Sum256(spki) != id {
+		return nil, damaged("what is stored as key %x is another", id)
+	}
+	return spki, err
+}
 
 // Known reports whether the event with the id is in the log.
 func (s KeyStore) Known(id Hash) (bool, error) {
@@ -127,9 +140,37 @@ func (l *leafReader) Leaf(index uint64, hash mapfn.Hash) ([]byte, error) {
 		return nil, mapfn.ErrNoLeaf
 	}
 	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
-		return nil, fmt.Errorf("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
+		return nil, damaged("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
 	}
 	return leaf, nil
+}
+
+// placed parses the stored place of an event and compares it with the leaves.
+func (s *Sequencer) placed(ctx context.Context, stored []byte, id Hash) (place, error) {
+	p, err := parsePlace(stored)
+	if err != nil {
+		return p, err
+	}
+	if size := s.tree.End(); p.index >= p.sealed || p.sealed > size {
+		return p, damaged("event %x has place %d, sealed at %d, in a log of %d leaves", id, p.index, p.sealed, size)
+	}
+	leaf, err := s.cfg.Backend.Leaves(ctx, p.index, 1)
+	if err != nil {
+		return p, err
+	}
+	last, err := s.cfg.Backend.Leaves(ctx, p.sealed-1, 1)
+	if err != nil {
+		return p, err
+	}
+	e, err := entry.Parse(leaf[0])
+	if err != nil || e.ID != id {
+		return p, damaged("leaf %d is not event %x, which the side store finds there: %v", p.index, id, err)
+	}
+	first, err := seal.Parse(last[0])
+	if err != nil || first.Index != p.sealed-1 || first.Prev != nil && *first.Prev > p.index {
+		return p, damaged("leaf %d is not the first seal after leaf %d: %v", p.sealed-1, p.index, err)
+	}
+	return p, nil
 }
 
 // sizeOf returns the size of a stored checkpoint, which is our own; 0 for nil.

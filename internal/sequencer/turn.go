@@ -143,8 +143,10 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 		return false, err
 	}
 	if known != nil {
-		p, err := parsePlace(known)
-		i.answer(Result{p.index, p.sealed, true}, err)
+		p, err := s.placed(d.reader.ctx, known, i.ID)
+		if err == nil {
+			i.answer(Result{p.index, p.sealed, true}, nil)
+		}
 		return false, err
 	}
 	index := d.first + uint64(len(d.leaves))
@@ -265,7 +267,7 @@ func rootOf(tree *compact.Range) (Hash, error) {
 // that.
 func (s *Sequencer) readBack(ctx context.Context, d *draft, root backend.Root) error {
 	if root != (backend.Root{Size: d.tree.End(), Hash: d.treeRoot}) {
-		return fmt.Errorf("the store has root %x at size %d, computed was %x at %d", root.Hash, root.Size, d.treeRoot, d.tree.End())
+		return damaged("the store has root %x at size %d, computed was %x at %d", root.Hash, root.Size, d.treeRoot, d.tree.End())
 	}
 	for n := 0; n < len(d.leaves); {
 		got, err := s.cfg.Backend.Leaves(ctx, d.first+uint64(n), uint64(len(d.leaves)-n))
@@ -274,7 +276,7 @@ func (s *Sequencer) readBack(ctx context.Context, d *draft, root backend.Root) e
 		}
 		for _, leaf := range got {
 			if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != d.hashes[n] {
-				return fmt.Errorf("leaf %d differs from the one admitted", d.first+uint64(n))
+				return damaged("leaf %d differs from the one admitted", d.first+uint64(n))
 			}
 			n++
 		}
@@ -297,7 +299,7 @@ func (s *Sequencer) checkSide(side []backend.Write) error {
 			return err
 		}
 		if (got == nil) != (w.Value == nil) || !bytes.Equal(got, w.Value) {
-			return fmt.Errorf("side value %.60q differs from what was written", w.Key)
+			return damaged("side value %.60q differs from what was written", w.Key)
 		}
 	}
 	return nil
@@ -317,7 +319,7 @@ func (s *Sequencer) checkSealed(want *seal.Seal) error {
 	}
 	if m.Version() != want.Index+1 || m.Root() != want.MapRoot || m.Keys() != want.Keys ||
 		m.WithdrawalCount() != want.Withdrawals || list != want.WithdrawalRoot {
-		return fmt.Errorf("the stored map at size %d is not the one that seal %d says", m.Version(), want.Index)
+		return damaged("the stored map at size %d is not the one that seal %d says", m.Version(), want.Index)
 	}
 	return nil
 }
@@ -350,7 +352,7 @@ func (s *Sequencer) sign(ctx context.Context, root backend.Root) error {
 		return fmt.Errorf("signing size %d: %w", root.Size, err)
 	}
 	s.mu.Lock()
-	s.signed = signed
+	s.signed, s.signedTree = signed, root
 	s.mu.Unlock()
 	s.signedLen.Store(root.Size)
 	s.sealedAt.Store(s.lastSeal.sealedAt)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -377,4 +378,25 @@ func TestKeys(t *testing.T) {
 	if got, err := keys.SPKI(Hash{}); got != nil || err != nil {
 		t.Errorf("a key that is not there: %x, %v", got, err)
 	}
+}
+
+// TestRoom fills the disk up to its reserve: withdrawals go on.
+func TestRoom(t *testing.T) {
+	var full atomic.Bool
+	s := start(t, func(c *Config) {
+		c.Room = func() error {
+			if full.Load() {
+				return reason.Errorf(reason.NoSpace, "3 MiB are free")
+			}
+			return nil
+		}
+	})
+	target := s.attest(1)
+	s.submit(target)
+	full.Store(true)
+	s.refused(s.attest(2), reason.NoSpace)
+	s.submit(s.revoke(target))
+	full.Store(false)
+	s.submit(s.attest(2))
+	s.must(s.Err())
 }

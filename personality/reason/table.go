@@ -87,6 +87,7 @@ const (
 	NotFound         Code = "not-found"
 	Busy             Code = "busy"
 	Backlog          Code = "no-quorum"
+	NoSpace          Code = "no-space"
 	ReadOnly         Code = "read-only"
 	ShuttingDown     Code = "shutting-down"
 	Internal         Code = "internal"
@@ -269,6 +270,9 @@ var table = []Entry{
 		"wait a few seconds and submit the same file again: repeating does no harm"},
 	{Backlog, unavailable, 503,
 		"too few cosigners answer: only withdrawals are taken for now",
+		"submit the same file again later; nothing was lost"},
+	{NoSpace, unavailable, 503,
+		"the node's disk is nearly full: only withdrawals are taken for now",
 		"submit the same file again later; nothing was lost"},
 	{ReadOnly, unavailable, 503,
 		"the node has stopped writing because its store or witnesses disagree with it",

@@ -1,0 +1,60 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/standing-log/standing/internal/backend"
+)
+
+// TestDamaged finds a store damaged, in which fsck then finds nothing: no log
+// starts in between.
+func TestDamaged(t *testing.T) {
+	dir := made(t)
+	n, err := Open(t.Context(), dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.sequencer.Halt(fmt.Errorf("reading:\n%w", backend.ErrDamaged))
+	n.sequencer.Halt(errors.New("later"))
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		err = open(t, dir)
+		if err == nil || !strings.Contains(err.Error(), "(reading: store is damaged)") || !strings.Contains(err.Error(), "standing fsck "+dir) {
+			t.Errorf("start: %v", err)
+		}
+	}
+	if _, _, err := Fsck(t.Context(), dir, slog.New(slog.DiscardHandler), func(_, _ uint64) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, dir); err != nil {
+		t.Errorf("start after fsck: %v", err)
+	}
+}
+
+// TestNotDamaged halts for a reason that the next start judges by itself.
+func TestNotDamaged(t *testing.T) {
+	dir := made(t)
+	n, err := Open(t.Context(), dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.sequencer.Halt(context.DeadlineExceeded)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, damagedFile)); err == nil {
+		t.Error("the store counts as damaged")
+	}
+	if err := open(t, dir); err != nil {
+		t.Error(err)
+	}
+}
