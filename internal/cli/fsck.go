@@ -37,7 +37,7 @@ Exit code 0 if all is as it should be, 4 if something is not.`,
 
 func (a *app) fsckDir(ctx context.Context, dir string) error {
 	quietLog := slog.New(slog.DiscardHandler)
-	origin, l, err := node.Fsck(ctx, dir, quietLog, func(done, size uint64) { a.progress("%d of %d leaves", done, size) })
+	origin, l, err := node.Fsck(ctx, dir, quietLog, a.leaves)
 	a.progress("")
 	if err == nil {
 		return a.fsckResult(origin, l, nil)
@@ -80,7 +80,7 @@ func (a *app) fsckURL(ctx context.Context, url string) error {
 	}
 	tree := tlog.Tree{N: int64(cp.Size), Hash: tlog.Hash(cp.Root)}
 	result, err := replay.Fsck(ctx, remote{c, tree}, cp.Origin, cp.Size, cp.Root,
-		func(done uint64) { a.progress("%d of %d leaves", done, cp.Size) })
+		func(l *replay.Log, _ replay.Outcome) { a.leaves(l.Size(), cp.Size) })
 	a.progress("")
 	if err != nil {
 		if client.Temporary(err) || ctx.Err() != nil {
@@ -89,6 +89,13 @@ func (a *app) fsckURL(ctx context.Context, url string) error {
 		return badLog(err)
 	}
 	return a.fsckResult(cp.Origin, result, cp)
+}
+
+// leaves shows progress, now and then.
+func (a *app) leaves(done, size uint64) {
+	if done%1024 == 0 {
+		a.progress("%d of %d leaves", done, size)
+	}
 }
 
 // remote reads a log through its tiles, under a root that was verified.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/replay"
+	"github.com/standing-log/standing/internal/sequencer"
 )
 
 // Fsck checks the store of the node in dir, which must not be running: every
@@ -33,12 +34,46 @@ func Fsck(ctx context.Context, dir string, log *slog.Logger, progress func(done,
 		return cfg.Origin, nil, err
 	}
 	src := replay.Store{Backend: store}
-	l, err = replay.Fsck(ctx, src, cfg.Origin, root.Size, root.Hash, func(done uint64) { progress(done, root.Size) })
-	if err != nil {
-		return cfg.Origin, l, err
+	index := sequencer.NewIndex()
+	l, err = replay.Fsck(ctx, src, cfg.Origin, root.Size, root.Hash, func(l *replay.Log, out replay.Outcome) {
+		progress(l.Size(), root.Size)
+		switch {
+		case out.Seal != nil:
+			if root, err := l.Root(); err == nil {
+				index.Seal(out.Seal, root)
+			}
+		case out.Ignored == nil:
+			index.Entry(out.Entry, l.Size()-1)
+		}
+	})
+	if err == nil {
+		err = checkRest(ctx, dir, cfg.Origin, store, l, index)
+	}
+	if err == nil {
+		err = clearDamaged(dir)
+	}
+	return cfg.Origin, l, err
+}
+
+// checkRest checks what the store keeps besides the leaves, which are right.
+func checkRest(ctx context.Context, dir, origin string, store *embedded.Store, l *replay.Log, index *sequencer.Index) error {
+	src := replay.Store{Backend: store}
+	if err := src.CheckNodes(ctx, l.Size()); err != nil {
+		return err
 	}
 	if err := src.CheckMap(ctx, l); err != nil {
-		return cfg.Origin, l, err
+		return err
 	}
-	return cfg.Origin, l, clearDamaged(dir)
+	vkeys, err := readVkeys(dir)
+	if err != nil {
+		return err
+	}
+	policy, _, err := fullPolicy(dir, origin, vkeys)
+	if err != nil {
+		return err
+	}
+	if err := index.Check(store, policy); err != nil {
+		return err
+	}
+	return store.Check(ctx)
 }

@@ -175,13 +175,18 @@ func readSigners(dir string) ([]note.Signer, []string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", mldsaKeyFile, err)
 	}
-	var vkeys []string
+	vkeys, err := readVkeys(dir)
+	return []note.Signer{signer, mlSigner}, vkeys, err
+}
+
+// readVkeys reads the log's verifier keys.
+func readVkeys(dir string) (vkeys []string, err error) {
 	for _, name := range []string{logVkeyFile, mldsaVkeyFile} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		vkeys = append(vkeys, string(b[:max(0, len(b)-1)]))
 	}
-	return []note.Signer{signer, mlSigner}, vkeys, nil
+	return vkeys, nil
 }

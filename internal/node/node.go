@@ -87,10 +87,11 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	policy, err := n.policy(dir, vkeys)
+	policy, file, err := fullPolicy(dir, n.cfg.Origin, vkeys)
 	if err != nil {
 		return err
 	}
+	n.trustFile = file
 	// The witness first: the log asks it before it signs anything new.
 	if err := n.openWitness(dir, vkeys, set); err != nil {
 		return err
@@ -124,28 +125,29 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	return n.routes(ctx, policy, vkeys, n.common(reg), metrics)
 }
 
-// policy reads trust.policy and adds the log's second key, which readers of the
-// file need not know.
-func (n *Node) policy(dir string, vkeys []string) (*trust.Policy, error) {
-	b, err := os.ReadFile(filepath.Join(dir, policyFile))
+// fullPolicy reads trust.policy and adds the log's second key, which readers of
+// the file need not know. It returns the file, too.
+func fullPolicy(dir, origin string, vkeys []string) (*trust.Policy, []byte, error) {
+	file, err := os.ReadFile(filepath.Join(dir, policyFile))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	n.trustFile = bytes.Clone(b)
-	p, err := trust.Parse(b)
+	p, err := trust.Parse(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", policyFile, err)
+		return nil, nil, fmt.Errorf("%s: %w", policyFile, err)
 	}
-	log, ok := p.Log(n.cfg.Origin)
+	log, ok := p.Log(origin)
 	if !ok {
-		return nil, fmt.Errorf("%s: does not list %s", policyFile, n.cfg.Origin)
+		return nil, nil, fmt.Errorf("%s: does not list %s", policyFile, origin)
 	}
+	b := bytes.Clone(file)
 	for _, vkey := range vkeys {
 		if !slices.ContainsFunc(log.Keys, func(k trust.LogKey) bool { return k.Vkey == vkey }) {
 			b = append(b, "log "+vkey+"\n"...)
 		}
 	}
-	return trust.Parse(b)
+	p, err = trust.Parse(b)
+	return p, file, err
 }
 
 func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/transparency-dev/merkle/rfc6962"
+
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/personality/seal"
@@ -22,8 +24,8 @@ type Source interface {
 // Fsck replays the first size leaves of a log and checks that they have the
 // root given and end in a live seal. It fails with the first bad thing; what a
 // changed leaf breaks first is the next seal, which becomes a stray.
-// progress, which may be nil, is called now and then with the leaves done.
-func Fsck(ctx context.Context, src Source, origin string, size uint64, root Hash, progress func(done uint64)) (*Log, error) {
+// seen, which may be nil, is told what became of each leaf; the log ends with it.
+func Fsck(ctx context.Context, src Source, origin string, size uint64, root Hash, seen func(*Log, Outcome)) (*Log, error) {
 	l := New(origin, func(index uint64) ([]byte, error) { return src.Leaf(ctx, index) })
 	var last Outcome
 	var stray string // the first one
@@ -37,8 +39,8 @@ func Fsck(ctx context.Context, src Source, origin string, size uint64, root Hash
 		if stray == "" && last.Seal == nil && seal.Is(leaf) {
 			stray = fmt.Sprintf("; the first seal that is not over the leaves before it is leaf %d", l.Size()-1)
 		}
-		if progress != nil && l.Size()%1024 == 0 {
-			progress(l.Size())
+		if seen != nil {
+			seen(l, last)
 		}
 	}
 	got, err := l.Root()
@@ -114,4 +116,42 @@ func (s Store) CheckMap(ctx context.Context, l *Log) error {
 			m.WithdrawalCount(), list, l.withdrawals.End(), want)
 	}
 	return m.Check(ctx)
+}
+
+// CheckNodes compares every stored node of the tree of the first size leaves
+// with the leaves, which are right: proofs are made of nodes.
+func (s Store) CheckNodes(ctx context.Context, size uint64) error {
+	next := uint64(0)
+	for leaf, err := range s.Leaves(ctx, size) {
+		if err != nil {
+			return err
+		}
+		if err := s.checkNode(ctx, 0, next, rfc6962.DefaultHasher.HashLeaf(leaf)); err != nil {
+			return err
+		}
+		// Whatever this leaf completes.
+		for level := uint(1); (next+1)%(1<<level) == 0; level++ {
+			children, err := s.Hashes(ctx, level-1, next>>level*2, 2)
+			if err != nil {
+				return err
+			}
+			want := rfc6962.DefaultHasher.HashChildren(children[0][:], children[1][:])
+			if err := s.checkNode(ctx, level, next>>level, want); err != nil {
+				return err
+			}
+		}
+		next++
+	}
+	return nil
+}
+
+func (s Store) checkNode(ctx context.Context, level uint, index uint64, want []byte) error {
+	got, err := s.Hashes(ctx, level, index, 1)
+	if err != nil {
+		return err
+	}
+	if got[0] != Hash(want) {
+		return fmt.Errorf("the stored node %d of level %d is %x; the leaves give %x", index, level, got[0], want)
+	}
+	return nil
 }

@@ -32,12 +32,17 @@ func TestFsck(t *testing.T) {
 	root, err := m.Root()
 	check(t, err)
 	var done []uint64
-	l, err := Fsck(t.Context(), source{leaves: m.leaves}, origin, m.Size(), root, func(n uint64) { done = append(done, n) })
+	l, err := Fsck(t.Context(), source{leaves: m.leaves}, origin, m.Size(), root, func(l *Log, _ Outcome) { done = append(done, l.Size()) })
 	if err != nil || l.Size() != m.Size() || l.MapRoot() != m.MapRoot() || l.Stats() != m.Stats() {
 		t.Errorf("Fsck: %v; %+v, want %+v", err, l.Stats(), m.Stats())
 	}
-	if !slices.Equal(done, []uint64{1024}) {
-		t.Errorf("progress at %v", done)
+	for i, size := range done {
+		if size != uint64(i)+1 {
+			t.Fatalf("leaf %d is seen at size %d", i, size)
+		}
+	}
+	if uint64(len(done)) != m.Size() {
+		t.Errorf("%d leaves seen of %d", len(done), m.Size())
 	}
 	other := root
 	other[7] ^= 1

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,4 +87,24 @@ func (s *Store) checkLeaf(pic *picture, last []*trillian.LogLeaf) error {
 		return fmt.Errorf("%w: leaf %d does not match its node", ErrDamaged, index)
 	}
 	return nil
+}
+
+// Check reads everything that Trillian keeps of the leaves: each record, and
+// both indexes. It fails with ErrDamaged at the first thing that does not fit.
+// That the leaves are those that were signed, and that the nodes fit them, is
+// not checked here.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.p.CheckLeaves(ctx, s.tree.TreeId, func(l *trillian.LogLeaf) error {
+		if !bytes.Equal(l.MerkleLeafHash, rfc6962.DefaultHasher.HashLeaf(l.LeafValue)) {
+			return fmt.Errorf("%w: another Merkle leaf hash", ErrDamaged)
+		}
+		if !bytes.Equal(l.LeafIdentityHash, identity(uint64(l.LeafIndex), l.LeafValue)) {
+			return fmt.Errorf("%w: another identity hash", ErrDamaged)
+		}
+		return nil
+	})
 }
