@@ -19,8 +19,8 @@ type Batch struct {
 	events      []backend.Write
 	withdrawals [][]byte
 
-	// fresh are the tiles of the last Commit that the cache has room for.
-	fresh []freshTile
+	// next is what the last Commit has made of the map.
+	next cached
 }
 
 // entry is a record that the batch has read or written.
@@ -36,7 +36,7 @@ func (s *Snapshot) Batch() (*Batch, error) {
 		return nil, fmt.Errorf("%w: version %d is not the latest, %d", ErrNoVersion, s.meta.version, s.head.version)
 	}
 	b := &Batch{base: *s, records: map[Hash]*entry{}}
-	b.base.seen = map[ref]*tile{}
+	b.base.seen = map[ref]bucket{}
 	return b, nil
 }
 

@@ -1,50 +1,72 @@
 package mapstore
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync"
 
-// cachedNibbles is the length of the longest path whose tile is cached.
-const cachedNibbles = 3
+	"github.com/standing-log/standing/internal/backend"
+)
 
-// Cache keeps the upper tiles of the map in memory, one for each of the 4,369
-// shortest paths: about 11 MB when full. It only saves time: a tile in it has
-// been checked like one that has just been read. It is safe for concurrent
-// use; its zero value is empty. One Cache serves one store.
+// Cache keeps the tiles of a few versions in memory: about 1.4 KB for every
+// 60 map keys or so, shared by versions where they did not change. Without it
+// they are made anew from the buckets at each Open, which reads the whole map.
+// It is safe for concurrent use; its zero value is empty. One Cache serves one
+// store.
 type Cache struct {
-	tiles [1 + 16 + 256 + 4096]atomic.Pointer[cached]
+	mu   sync.Mutex
+	tops []cached // the one used last is last
 }
 
 type cached struct {
 	version uint64
-	*tile
+	top     *tile
 }
 
-// place returns where in the cache the tile at p belongs, or nil if nowhere.
-func (c *Cache) place(p path) *atomic.Pointer[cached] {
-	if c == nil || p.n > cachedNibbles {
-		return nil
+// cachedVersions is the number of versions in a Cache. Readers use the version
+// published last, which with the newest one and those on the way to be
+// published is a handful.
+const cachedVersions = 6
+
+// get returns the tiles of a version that is in view.
+func (c *Cache) get(view backend.View, m meta) (*tile, error) {
+	if m.keys == 0 && m.root == (Hash{}) {
+		return new(tile), nil
 	}
-	offset := [cachedNibbles + 1]int{0, 1, 1 + 16, 1 + 16 + 256}[p.n]
-	return &c.tiles[offset+(int(p.bits[0])<<8|int(p.bits[1]))>>(16-4*p.n)]
-}
-
-// get returns the tile that r names if it is at hand and has the given top.
-func (c *Cache) get(r ref, top Hash) *tile {
-	if at := c.place(r.path); at != nil {
-		if t := at.Load(); t != nil && t.version == r.version && t.top() == top {
-			return t.tile
+	if c == nil {
+		return loadTop(view, m)
+	}
+	// Whoever comes while the map is being read waits for it here, rather than
+	// to read it, too.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.tops, func(t cached) bool { return t.version == m.version && t.top.top() == m.root })
+	if i < 0 {
+		top, err := loadTop(view, m)
+		if err != nil {
+			return nil, err
 		}
+		c.put(m.version, top)
+		return top, nil
 	}
-	return nil
+	hit := c.tops[i]
+	c.tops = append(slices.Delete(c.tops, i, i+1), hit)
+	return hit.top, nil
 }
 
-// put keeps t, unless a newer tile has its place.
-func (c *Cache) put(r ref, t *tile) {
-	at := c.place(r.path)
-	if at == nil {
+// put keeps the tiles of a version. The lock is held.
+func (c *Cache) put(version uint64, top *tile) {
+	if len(c.tops) >= cachedVersions {
+		c.tops = slices.Delete(c.tops, 0, 1)
+	}
+	c.tops = append(c.tops, cached{version, top})
+}
+
+// add is put for callers without the lock and perhaps without a cache.
+func (c *Cache) add(version uint64, top *tile) {
+	if c == nil {
 		return
 	}
-	if old := at.Load(); old == nil || old.version <= r.version {
-		// A race between two puts leaves one of them: either will do.
-		at.Store(&cached{r.version, t})
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.put(version, top)
 }

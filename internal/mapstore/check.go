@@ -7,17 +7,14 @@ import (
 	"github.com/standing-log/standing/personality/mapfn"
 )
 
-// Check reads everything that the version consists of: all tiles, records and
+// Check reads everything that the version consists of: all buckets, records and
 // event lists, and the withdrawal list. It fails with ErrCorrupt at the first
 // thing that does not follow from the root, and returns ctx's error if that
 // ends before it is through.
 func (s *Snapshot) Check(ctx context.Context) error {
-	keys := uint64(0)
-	if s.meta.tile != 0 {
-		var err error
-		if keys, err = s.checkTile(ctx, ref{version: s.meta.tile}, s.meta.root); err != nil {
-			return err
-		}
+	keys, err := s.checkTile(ctx, path{}, s.top)
+	if err != nil {
+		return err
 	}
 	if keys != s.meta.keys {
 		return fmt.Errorf("%w: the map has %d keys, not %d", ErrCorrupt, keys, s.meta.keys)
@@ -25,24 +22,15 @@ func (s *Snapshot) Check(ctx context.Context) error {
 	return s.checkWithdrawals(ctx)
 }
 
-// checkTile checks what lies at and below the tile and counts its map keys.
-func (s *Snapshot) checkTile(ctx context.Context, r ref, top Hash) (keys uint64, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	t, err := s.load(r, top)
-	if err != nil {
-		return 0, err
-	}
+// checkTile checks what lies below the tile at p and counts its map keys.
+func (s *Snapshot) checkTile(ctx context.Context, p path, t *tile) (keys uint64, err error) {
 	for i := range t.slots {
-		n := uint64(1)
-		switch leaf := &t.slots[i]; leaf.kind {
-		case slotEmpty:
-			continue
-		case slotLeaf:
-			err = s.checkRecord(leaf)
+		n, below := uint64(0), p.child(i)
+		switch sl := &t.slots[i]; sl.kind {
+		case slotBucket:
+			n, err = s.checkBucket(ctx, ref{sl.version, below}, t.nodes[16+i])
 		case slotTile:
-			n, err = s.checkTile(ctx, ref{leaf.version, r.path.child(i)}, t.nodes[16+i])
+			n, err = s.checkTile(ctx, below, sl.below)
 		}
 		if err != nil {
 			return 0, err
@@ -52,7 +40,23 @@ func (s *Snapshot) checkTile(ctx context.Context, r ref, top Hash) (keys uint64,
 	return keys, nil
 }
 
-func (s *Snapshot) checkRecord(leaf *slot) error {
+func (s *Snapshot) checkBucket(ctx context.Context, r ref, top Hash) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b, err := s.bucket(r, top)
+	if err != nil {
+		return 0, err
+	}
+	for i := range b {
+		if err := s.checkRecord(&b[i]); err != nil {
+			return 0, err
+		}
+	}
+	return uint64(len(b)), nil
+}
+
+func (s *Snapshot) checkRecord(leaf *leaf) error {
 	// The namespace is not in the tile, but the value hash covers it.
 	value, err := s.view.Get(recordKey(leaf.version, leaf.key))
 	if err != nil {

@@ -30,7 +30,7 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 		return Result{}, nil, fmt.Errorf("%w: version %d, keep %d, after version %d", ErrInconsistent, version, keep, base.version)
 	}
 	u := updater{base: &b.base, version: version}
-	next, out, err := u.run(b.leaves(version))
+	top, out, err := u.run(b.changes(version))
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("updating the map: %w", err)
 	}
@@ -38,7 +38,7 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("extending the withdrawal list: %w", err)
 	}
-	next.version, next.list = version, withdrawals
+	next := meta{version: version, root: top.top(), keys: base.keys + out.keys, list: withdrawals}
 	root, err := withdrawals.root()
 	if err != nil {
 		return Result{}, nil, err
@@ -58,27 +58,24 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 	writes = append(writes,
 		backend.Write{Key: versionKey(version), Value: next.marshal()},
 		backend.Write{Key: headKey(), Value: h.marshal()})
-	b.fresh = out.fresh
+	b.next = cached{version, top}
 	return Result{next.root, next.keys, next.list.count, root}, writes, nil
 }
 
 // Committed tells the cache what the last Commit has made. It is called once
 // the writes are durable, and only then; not to call it costs time only.
 func (b *Batch) Committed() {
-	for _, f := range b.fresh {
-		b.base.cache.put(f.ref, f.tile)
-	}
-	b.fresh = nil
+	b.base.cache.add(b.next.version, b.next.top)
 }
 
-// leaves returns what the batch has changed, sorted by key.
-func (b *Batch) leaves(version uint64) []leaf {
-	var out []leaf
+// changes returns what the batch has changed, sorted by key.
+func (b *Batch) changes(version uint64) []change {
+	var out []change
 	for key, e := range b.records {
 		if e.changed {
-			out = append(out, leaf{key: key, vh: statusmap.ValueHash(byte(e.ns), e.record), version: version, record: e})
+			out = append(out, change{leaf{key, statusmap.ValueHash(byte(e.ns), e.record), version}, e})
 		}
 	}
-	slices.SortFunc(out, func(a, b leaf) int { return bytes.Compare(a.key[:], b.key[:]) })
+	slices.SortFunc(out, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
 	return out
 }

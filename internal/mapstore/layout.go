@@ -15,7 +15,7 @@ const (
 
 	kindHead       = 'h'
 	kindVersion    = 'v'
-	kindTile       = 't'
+	kindBucket     = 'b'
 	kindRecord     = 'r'
 	kindEvent      = 'e'
 	kindWithdrawal = 'w'
@@ -58,7 +58,8 @@ func pruneKey(until uint64, chunk uint32) []byte {
 	return binary.BigEndian.AppendUint32(numberedKey(kindPrune, until), chunk)
 }
 
-// path is the place of a tile: the first n nibbles of the map keys below it.
+// path is the place of a tile or bucket: the first n nibbles of the map keys
+// below it.
 // The rest of bits is zero.
 type path struct {
 	bits Hash
@@ -79,7 +80,7 @@ func nibble(key *Hash, n int) int {
 	return int(key[n/2]>>(4*(1-n%2))) & 15
 }
 
-// above reports whether key lies below the tile at p.
+// above reports whether key lies below p.
 func (p path) above(key *Hash) bool {
 	if !bytes.Equal(p.bits[:p.n/2], key[:p.n/2]) {
 		return false
@@ -94,21 +95,13 @@ func (p path) String() string {
 	return hex.EncodeToString(p.bits[:])[:p.n]
 }
 
-// ref names a stored tile.
+// ref names a bucket.
 type ref struct {
 	version uint64
 	path    path
 }
 
-func (r ref) key() []byte {
-	b := make([]byte, 0, 2+8+1+32)
-	b = append(b, prefix, kindTile)
-	b = binary.BigEndian.AppendUint64(b, r.version)
-	b = append(b, byte(r.path.n))
-	return append(b, r.path.bits[:(r.path.n+1)/2]...)
-}
-
-func (r ref) String() string { return fmt.Sprintf("tile %s of version %d", r.path, r.version) }
+func (r ref) String() string { return fmt.Sprintf("bucket %s of version %d", r.path, r.version) }
 
 // head says what the store holds.
 type head struct {
@@ -140,15 +133,13 @@ func parseHead(value []byte) (head, error) {
 type meta struct {
 	version uint64
 	root    Hash
-	tile    uint64 // version of the root tile; 0 in an empty map
 	keys    uint64
 	list    list // the withdrawal list
 }
 
 func (m meta) marshal() []byte {
-	b := append(make([]byte, 0, 1+32+3*8+32*len(m.list.peaks)+32), format)
+	b := append(make([]byte, 0, 1+32+2*8+32*len(m.list.peaks)+32), format)
 	b = append(b, m.root[:]...)
-	b = binary.BigEndian.AppendUint64(b, m.tile)
 	b = binary.BigEndian.AppendUint64(b, m.keys)
 	b = binary.BigEndian.AppendUint64(b, m.list.count)
 	for _, p := range m.list.peaks {
@@ -159,13 +150,13 @@ func (m meta) marshal() []byte {
 
 func parseMeta(version uint64, value []byte) (meta, error) {
 	b, err := checkSum(versionKey(version), value)
-	if err != nil || len(b) < 32+3*8 {
+	if err != nil || len(b) < 32+2*8 {
 		return meta{}, fmt.Errorf("%w: version %d", ErrCorrupt, version)
 	}
 	m := meta{version: version, root: Hash(b[:32])}
 	b = b[32:]
-	m.tile, m.keys, m.list.count = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:])
-	b = b[24:]
+	m.keys, m.list.count = binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
+	b = b[16:]
 	if len(b) != 32*bits.OnesCount64(m.list.count) {
 		return meta{}, fmt.Errorf("%w: version %d: peaks", ErrCorrupt, version)
 	}

@@ -7,12 +7,14 @@
 // it wrote into side writes for the same backend.Append as the leaves.
 // This package writes nothing itself.
 //
-// A version is the tree size of a sealed checkpoint. The map is a persistent
-// trie: nothing stored is ever overwritten, a batch writes the tiles and the
-// records that it changes under its own version, and each tile names the
-// versions of the tiles below it. So all versions are read in the same way.
-// What a version supersedes is listed for pruning, and deleted by a later
-// batch once no retained version needs it, a bounded amount at a time.
+// A version is the tree size of a sealed checkpoint. The leaves of the map lie
+// in buckets of up to 16; the nodes above them, which follow from the buckets,
+// lie in memory only (see [Cache]) and are made anew from the buckets when a
+// process starts. Nothing stored is ever overwritten: a batch writes the buckets
+// and the records that it changes under its own version. So all versions are
+// read in the same way. What a version supersedes is listed for pruning, and
+// deleted by a later batch once no retained version needs it, a bounded amount
+// at a time.
 //
 // # Layout
 //
@@ -21,9 +23,9 @@
 //
 //	key                          value
 //	m h                          head: u8 1, u64 latest version, u64 keep, u64 prune cursor, sum
-//	m v version                  u8 1, map root, u64 version of the root tile, u64 number of keys,
+//	m v version                  u8 1, map root, u64 number of keys,
 //	                             u64 length of the withdrawal list, its peaks from left to right, sum
-//	m t version u8 n nibbles     tile at the path of n nibbles, two to a byte; see below
+//	m b path 0 version           bucket at path; see below
 //	m r version mapkey           u8 ns, u8 number of peaks, peaks of the event list, the record
 //	m e mapkey u64 i             event i of the record's event list, 41 bytes
 //	m w u64 i                    withdrawal i, 60 bytes
@@ -32,17 +34,19 @@
 //	m p until u32 chunk          u8 1, keys (without m, each after a u8 length) that versions
 //	                             from until on do not need, sum
 //
-// A tile is four levels of the map below its path, at most 1.2 KB: u16 bitmap
-// of the slots that hold a leaf, u16 bitmap of those that hold a tile, slot 0
-// in the highest bit; then for each used slot, in order, either map key, value
-// hash, uvarint version of the record; or hash, uvarint version of the tile.
-// A slot under which the map has one key holds that leaf; a tile below another
-// has at least two keys.
+// A path is the first nibbles of the map keys below it, 1 to 64 of them; in a
+// key of the store each is a byte, the nibble plus one. A bucket is u8 number of
+// leaves, the hash of their subtree, and the leaves, sorted: map key, value
+// hash, uvarint version of the record. It has 1 to 16 leaves; when there are
+// more, they go into buckets at paths one nibble longer, for good: a map only
+// grows. The bucket of a version at a path is the newest that is not newer than
+// the version, unless there is one, not newer either, further down.
 //
 // # Invariants
 //
-//   - The hash of a tile, and the value hash of a record, are recomputed when
-//     they are read and compared with what the tile above, or the root, holds.
+//   - The hash of a bucket, and the value hash of a record, are recomputed when
+//     they are read and compared with what the tile above, or the bucket, holds;
+//     the tiles together have given the root of the version.
 //     A root, a proof or a record that this package returns therefore follows
 //     from the root of its version, which the caller compares with the seal;
 //     anything else is ErrCorrupt.
@@ -70,7 +74,7 @@ type Hash = statusmap.Hash
 var (
 	// ErrCorrupt means that what is stored contradicts itself: a bit has
 	// flipped, or somebody has changed, deleted or added something. The
-	// message names the tile or value. Nothing may be sealed or served from
+	// message names the bucket or value. Nothing may be sealed or served from
 	// this store; it is rebuilt from the leaves. It is a backend.ErrDamaged.
 	ErrCorrupt = fmt.Errorf("%w: corrupt status map", backend.ErrDamaged)
 	// ErrNoVersion means that the version is older than the keep bound, or

@@ -121,7 +121,7 @@ func grownFrom(t testing.TB, events []mapfn.Event) list {
 	return grown(t, list{}, raw...)
 }
 
-// Writing what is there already changes no tile and stores no record.
+// Writing what is there already changes no bucket and stores no record.
 func TestSameRecordAgain(t *testing.T) {
 	s := newStore(t)
 	put := func(version uint64, names ...string) memory {
@@ -141,7 +141,7 @@ func TestSameRecordAgain(t *testing.T) {
 		return out
 	}
 	put(1, "a", "b", "c")
-	if got := put(2, "a", "b").kinds(); got[kindTile] != 0 || got[kindRecord] != 0 || got[kindVersion] != 1 {
+	if got := put(2, "a", "b").kinds(); got[kindBucket] != 0 || got[kindRecord] != 0 || got[kindVersion] != 1 {
 		t.Errorf("wrote %v", got)
 	}
 	if got := put(3, "a", "d").kinds(); got[kindRecord] != 1 {

@@ -17,9 +17,10 @@ type Snapshot struct {
 	cache *Cache
 	head  head
 	meta  meta
+	top   *tile
 
-	// seen are the tiles that a Batch has read.
-	seen map[ref]*tile
+	// seen are the buckets that a Batch has read.
+	seen map[ref]bucket
 }
 
 // Open returns the latest version in view, which is 0, the empty map, in a
@@ -31,18 +32,11 @@ func Open(view backend.View, cache *Cache) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{view: view, cache: cache, head: h}
-	if h.version == 0 {
-		return s, nil
-	}
-	s.meta, err = readMeta(view, h.version)
+	s, err := openAt(view, cache, h, h.version)
 	if errors.Is(err, ErrNoVersion) {
 		err = fmt.Errorf("%w: latest version %d is missing", ErrCorrupt, h.version)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s, err
 }
 
 // OpenAt returns a version, or ErrNoVersion.
@@ -54,11 +48,19 @@ func OpenAt(view backend.View, cache *Cache, version uint64) (*Snapshot, error) 
 	if version < h.keep || version > h.version {
 		return nil, fmt.Errorf("%w: %d is not in [%d, %d]", ErrNoVersion, version, h.keep, h.version)
 	}
-	s := &Snapshot{view: view, cache: cache, head: h}
+	return openAt(view, cache, h, version)
+}
+
+func openAt(view backend.View, cache *Cache, h head, version uint64) (*Snapshot, error) {
+	s := &Snapshot{view: view, cache: cache, head: h, top: new(tile)}
 	if version == 0 {
 		return s, nil
 	}
+	var err error
 	if s.meta, err = readMeta(view, version); err != nil {
+		return nil, err
+	}
+	if s.top, err = cache.get(view, s.meta); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -117,13 +119,10 @@ func (s *Snapshot) WithdrawalRoot() (Hash, error) {
 // list, from left to right.
 func (s *Snapshot) WithdrawalPeaks() []Hash { return append([]Hash(nil), s.meta.list.peaks...) }
 
-// load reads the tile r and checks that its top is as given.
-func (s *Snapshot) load(r ref, top Hash) (*tile, error) {
-	if t := s.cache.get(r, top); t != nil {
-		return t, nil
-	}
-	if t := s.seen[r]; t != nil && t.top() == top {
-		return t, nil
+// bucket reads the bucket r and checks that its top is as given.
+func (s *Snapshot) bucket(r ref, top Hash) (bucket, error) {
+	if b := s.seen[r]; b != nil {
+		return b, nil
 	}
 	value, err := s.view.Get(r.key())
 	if err != nil {
@@ -132,41 +131,37 @@ func (s *Snapshot) load(r ref, top Hash) (*tile, error) {
 	if value == nil {
 		return nil, fmt.Errorf("%w: %v is missing", ErrCorrupt, r)
 	}
-	t, err := parseTile(r.path, value)
+	b, err := parseBucket(r.path, value, top)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v: %v", ErrCorrupt, r, err)
 	}
-	if t.top() != top {
-		return nil, fmt.Errorf("%w: %v hashes to %x, not to %x", ErrCorrupt, r, t.top(), top)
-	}
-	s.cache.put(r, t)
-	return t, nil
+	return b, nil
 }
 
 // find follows key from the root and returns the leaf that stands at the end,
 // which may be another key's, or nil. If siblings is not nil, it appends to it
 // those on the way, from the root on.
-func (s *Snapshot) find(key Hash, siblings *[]Hash) (*slot, error) {
-	if s.meta.tile == 0 {
-		if s.meta.root != (Hash{}) || s.meta.keys != 0 {
-			return nil, fmt.Errorf("%w: version %d has no root tile", ErrCorrupt, s.meta.version)
+func (s *Snapshot) find(key Hash, siblings *[]Hash) (*leaf, error) {
+	for t, p := s.top, (path{}); ; {
+		i, ok := t.descend(&key, p.n, siblings)
+		if !ok {
+			return nil, nil
 		}
-		return nil, nil
-	}
-	r, top := ref{version: s.meta.tile}, s.meta.root
-	for {
-		t, err := s.load(r, top)
+		next, top := t.slots[i], t.nodes[16+i]
+		p = p.child(i)
+		if next.kind == slotTile {
+			t = next.below
+			continue
+		}
+		r := ref{next.version, p}
+		b, err := s.bucket(r, top)
 		if err != nil {
 			return nil, err
 		}
 		if s.seen != nil {
-			s.seen[r] = t
+			s.seen[r] = b
 		}
-		leaf, i := t.descend(&key, r.path.n, siblings)
-		if leaf == nil || leaf.kind == slotLeaf {
-			return leaf, nil
-		}
-		r, top = ref{leaf.version, r.path.child(i)}, t.nodes[16+i]
+		return b.find(&key, 4*p.n, siblings), nil
 	}
 }
 
@@ -186,7 +181,7 @@ func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, error) {
 }
 
 // read returns the record of a leaf, which is in namespace ns.
-func (s *Snapshot) read(ns mapfn.NS, leaf *slot) (stored, error) {
+func (s *Snapshot) read(ns mapfn.NS, leaf *leaf) (stored, error) {
 	value, err := s.view.Get(recordKey(leaf.version, leaf.key))
 	if err != nil {
 		return stored{}, fmt.Errorf("reading record %x: %w", leaf.key, err)
@@ -231,7 +226,7 @@ func (s *Snapshot) Prove(ns mapfn.NS, data []byte) ([]byte, statusmap.Proof, err
 }
 
 // prove returns the proof about key and the leaf to which it leads.
-func (s *Snapshot) prove(key Hash) (*slot, statusmap.Proof, error) {
+func (s *Snapshot) prove(key Hash) (*leaf, statusmap.Proof, error) {
 	siblings := make([]Hash, 0, 40)
 	leaf, err := s.find(key, &siblings)
 	if err != nil {
@@ -250,7 +245,7 @@ func (s *Snapshot) prove(key Hash) (*slot, statusmap.Proof, error) {
 		err = p.VerifyAbsent(s.meta.root, key)
 	}
 	if err != nil {
-		// The tiles were right when they were read: so this is our memory,
+		// The buckets were right when they were read: so this is our memory,
 		// or a defect. Either way the proof does not leave.
 		return nil, statusmap.Proof{}, fmt.Errorf("%w: proof about %x: %v", ErrCorrupt, key, err)
 	}

@@ -1,29 +1,24 @@
 package mapstore
 
-import (
-	"encoding/binary"
-	"errors"
-	"math/bits"
-
-	"github.com/standing-log/standing/personality/statusmap"
-)
+import "github.com/standing-log/standing/personality/statusmap"
 
 // What a slot of a tile holds.
 const (
 	slotEmpty = iota
-	slotLeaf
+	slotBucket
 	slotTile
 )
 
 // slot is one sixteenth of a tile.
 type slot struct {
 	kind    uint8
-	version uint64 // of the record, or of the tile below
-	key, vh Hash   // of the leaf
+	version uint64 // of the bucket
+	below   *tile
 }
 
-// tile is four levels of the map: 16 slots and the 15 nodes above them. Once
-// it has been made it is not modified.
+// tile is four levels of the map, in memory: 16 slots and the 15 nodes above
+// them. Once it has been made it is not modified, so that versions share the
+// tiles that did not change between them.
 type tile struct {
 	slots [16]slot
 
@@ -34,17 +29,17 @@ type tile struct {
 	count [32]uint8
 }
 
-// setLeaf makes slot i hold the leaf. The nodes above are out of date until
-// sum is called.
-func (t *tile) setLeaf(i int, key, vh Hash, version uint64) {
-	t.slots[i] = slot{slotLeaf, version, key, vh}
-	t.nodes[16+i], t.count[16+i] = statusmap.LeafHash(key, vh), 1
+// setBucket makes slot i hold a bucket of n keys. The nodes above are out of
+// date until sum is called.
+func (t *tile) setBucket(i int, version uint64, top Hash, n int) {
+	t.slots[i] = slot{kind: slotBucket, version: version}
+	t.nodes[16+i], t.count[16+i] = top, uint8(min(n, 2))
 }
 
-// setTile makes slot i hold the tile below it with the given top.
-func (t *tile) setTile(i int, top Hash, version uint64) {
-	t.slots[i] = slot{kind: slotTile, version: version}
-	t.nodes[16+i], t.count[16+i] = top, 2
+// setTile makes slot i hold a tile, which is not empty.
+func (t *tile) setTile(i int, below *tile) {
+	t.slots[i] = slot{kind: slotTile, below: below}
+	t.nodes[16+i], t.count[16+i] = below.top(), below.count[1]
 }
 
 // sum computes the nodes above the slots whose bits are set in changed.
@@ -80,9 +75,9 @@ func (t *tile) sumNode(i int) {
 func (t *tile) top() Hash { return t.nodes[1] }
 
 // descend follows key, whose first 4n bits lead to t, as far as there are
-// nodes. It returns the slot that stands at the end, nil if that is empty, and
-// its number. If siblings is not nil, it appends to it those on the way.
-func (t *tile) descend(key *Hash, n int, siblings *[]Hash) (*slot, int) {
+// nodes, and returns the slot in which to go on, or false if there is nothing.
+// If siblings is not nil, it appends to it those on the way.
+func (t *tile) descend(key *Hash, n int, siblings *[]Hash) (int, bool) {
 	at, i := 1, nibble(key, n)
 	for level := 3; level >= 0 && t.count[at] == 2; level-- {
 		at = 2*at + i>>level&1
@@ -91,10 +86,7 @@ func (t *tile) descend(key *Hash, n int, siblings *[]Hash) (*slot, int) {
 		}
 	}
 	if t.count[at] == 0 {
-		return nil, i
-	}
-	if at >= 16 {
-		return &t.slots[i], i
+		return 0, false
 	}
 	// A lone leaf, somewhere below the node at: the path need not lead to it.
 	for at < 16 {
@@ -103,89 +95,5 @@ func (t *tile) descend(key *Hash, n int, siblings *[]Hash) (*slot, int) {
 			at++
 		}
 	}
-	return &t.slots[at-16], at - 16
-}
-
-// marshal returns the stored form of t.
-func (t *tile) marshal() []byte {
-	var leaves, tiles uint16
-	for i, s := range t.slots {
-		switch s.kind {
-		case slotLeaf:
-			leaves |= 0x8000 >> i
-		case slotTile:
-			tiles |= 0x8000 >> i
-		}
-	}
-	b := make([]byte, 0, 4+(64+5)*bits.OnesCount16(leaves)+(32+5)*bits.OnesCount16(tiles))
-	b = binary.BigEndian.AppendUint16(b, leaves)
-	b = binary.BigEndian.AppendUint16(b, tiles)
-	for i := range t.slots {
-		s := &t.slots[i]
-		switch s.kind {
-		case slotEmpty:
-			continue
-		case slotLeaf:
-			b = append(b, s.key[:]...)
-			b = append(b, s.vh[:]...)
-		case slotTile:
-			b = append(b, t.nodes[16+i][:]...)
-		}
-		b = binary.AppendUvarint(b, s.version)
-	}
-	return b
-}
-
-// Reasons for which a stored tile is not one; load wraps them in ErrCorrupt.
-var (
-	errTileForm  = errors.New("malformed")
-	errTilePlace = errors.New("leaf out of place")
-)
-
-// parseTile parses the tile stored at p and computes its nodes.
-func parseTile(p path, b []byte) (*tile, error) {
-	if len(b) < 4 {
-		return nil, errTileForm
-	}
-	leaves, tiles := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-	b = b[4:]
-	if leaves&tiles != 0 || p.n == maxNibbles-1 && tiles != 0 {
-		return nil, errTileForm
-	}
-	t := new(tile)
-	for i := range t.slots {
-		size := 32
-		switch {
-		case leaves<<i&0x8000 != 0:
-			size = 64
-		case tiles<<i&0x8000 == 0:
-			continue
-		}
-		if len(b) <= size {
-			return nil, errTileForm
-		}
-		version, n := binary.Uvarint(b[size:])
-		if n <= 0 {
-			return nil, errTileForm
-		}
-		if size == 32 {
-			t.setTile(i, Hash(b[:32]), version)
-		} else {
-			t.setLeaf(i, Hash(b[:32]), Hash(b[32:64]), version)
-			// The hash of a tile does not tell where a lone leaf stands, so
-			// its place is checked here.
-			if k := &t.slots[i].key; !p.above(k) || nibble(k, p.n) != i {
-				return nil, errTilePlace
-			}
-		}
-		b = b[size+n:]
-	}
-	if len(b) != 0 {
-		return nil, errTileForm
-	}
-	t.sum(0xffff)
-	if p.n > 0 && t.count[1] < 2 {
-		return nil, errTileForm
-	}
-	return t, nil
+	return at - 16, true
 }

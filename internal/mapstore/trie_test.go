@@ -2,17 +2,19 @@ package mapstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/statusmap"
 )
 
-// trie drives the tiles with map keys of our choice, which no data hashes to.
+// trie drives tiles and buckets with map keys of our choice, which no data hashes to.
 type trie struct {
 	t      testing.TB
 	mem    memory
@@ -25,29 +27,41 @@ func newTrie(t testing.TB) *trie {
 	return &trie{t: t, mem: memory{}, pairs: map[Hash]Hash{}, parts: map[uint64]map[Hash]Hash{}}
 }
 
-func (tr *trie) at(m meta) *Snapshot { return &Snapshot{view: tr.mem, meta: m} }
+// at opens a version as a process does that has just started.
+func (tr *trie) at(m meta) *Snapshot {
+	tr.t.Helper()
+	top, err := new(Cache).get(tr.mem, m)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return &Snapshot{view: tr.mem, meta: m, top: top}
+}
 
 // put writes new records under keys and returns what that did.
 func (tr *trie) put(keys []Hash) outcome {
 	tr.t.Helper()
 	version := tr.latest.version + 1
-	var leaves []leaf
+	var changes []change
 	for _, k := range keys {
 		e := &entry{ns: 1, stored: stored{record: fmt.Appendf(nil, "%x %d", k, version)}, changed: true}
-		l := leaf{key: k, vh: statusmap.ValueHash(1, e.record), version: version, record: e}
-		leaves = append(leaves, l)
-		tr.pairs[k] = l.vh
+		c := change{leaf{k, statusmap.ValueHash(1, e.record), version}, e}
+		changes = append(changes, c)
+		tr.pairs[k] = c.vh
 	}
-	slices.SortFunc(leaves, func(a, b leaf) int { return bytes.Compare(a.key[:], b.key[:]) })
-	leaves = slices.CompactFunc(leaves, func(a, b leaf) bool { return a.key == b.key })
-	m, out, err := updater{tr.at(tr.latest), version}.run(leaves)
+	top, out, err := updater{tr.at(tr.latest), version}.run(sorted(changes))
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	m.version = version
 	tr.mem.apply(out.writes)
-	tr.latest, tr.parts[version] = m, maps.Clone(tr.pairs)
+	tr.latest = meta{version: version, root: top.top(), keys: tr.latest.keys + out.keys}
+	tr.parts[version] = maps.Clone(tr.pairs)
 	return out
+}
+
+// sorted sorts changes by key and keeps the first of each.
+func sorted(changes []change) []change {
+	slices.SortStableFunc(changes, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
+	return slices.CompactFunc(changes, func(a, b change) bool { return a.key == b.key })
 }
 
 // check compares root, number of keys and the proofs about keys.
@@ -109,7 +123,7 @@ func TestTrieAgainstDefinition(t *testing.T) {
 }
 
 // Keys that differ in the last bit only, put in together, one by one, and
-// beside others: 64 tiles below each other.
+// beside others.
 func TestTrieDeepestPair(t *testing.T) {
 	var a, b Hash
 	b[31] = 1
@@ -120,21 +134,35 @@ func TestTrieDeepestPair(t *testing.T) {
 			tr.put(keys)
 			tr.check(tr.latest, []Hash{a, b, c, {31: 2}, {0: 0x40}})
 		}
-		// Two keys only, but a tile for each four bits they share.
-		if n := len(tr.mem.latestTiles(tr)); n != maxNibbles {
-			t.Errorf("%d tiles, want %d", n, maxNibbles)
-		}
 	}
 }
 
-// latestTiles returns the keys of the tiles that the latest version uses.
-func (m memory) latestTiles(tr *trie) []string {
-	counted := &reads{memory: m}
-	s := &Snapshot{view: counted, meta: tr.latest}
-	if err := s.Check(tr.t.Context()); err != nil {
-		tr.t.Fatal(err)
+// More keys than a bucket holds that differ in the last bits only: tiles all
+// the way down.
+func TestTrieDeepestBucket(t *testing.T) {
+	var keys []Hash
+	for i := range byte(3 * bucketMax) {
+		keys = append(keys, Hash{31: i})
 	}
-	return counted.of(kindTile)
+	for _, size := range []int{1, 5, bucketMax, bucketMax + 1, len(keys)} {
+		tr := newTrie(t)
+		for part := range slices.Chunk(keys, size) {
+			tr.put(part)
+		}
+		tr.check(tr.latest, append(slices.Clone(keys), Hash{31: 0xff}, Hash{30: 1}, Hash{0: 1}))
+		if err := tr.at(tr.latest).Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		depth := 0
+		for k := range tr.mem {
+			if r, err := parseRef([]byte(k)); k[1] == kindBucket && err == nil {
+				depth = max(depth, r.path.n)
+			}
+		}
+		if depth != maxNibbles-1 {
+			t.Errorf("puts of %d: buckets at most %d nibbles down", size, depth)
+		}
+	}
 }
 
 // reads is a View that notes which keys were asked for.
@@ -148,13 +176,9 @@ func (r *reads) Get(key []byte) ([]byte, error) {
 	return r.memory.Get(key)
 }
 
-func (r *reads) of(kind byte) []string {
-	return slices.DeleteFunc(slices.Clone(r.keys), func(k string) bool { return k[1] != kind })
-}
-
-// A tile is written once per batch however many of its leaves change, is read
+// A bucket is written once per batch however many of its leaves change, is read
 // once, and is within the size that the layout promises.
-func TestTilesPerBatch(t *testing.T) {
+func TestBucketsPerBatch(t *testing.T) {
 	r, tr := rand.New(rand.NewPCG(1, 2)), newTrie(t)
 	keys := make([]Hash, 3000)
 	for i := range keys {
@@ -165,37 +189,33 @@ func TestTilesPerBatch(t *testing.T) {
 	tr.put(keys)
 	for range 5 {
 		batch := keys[r.IntN(1000) : 1000+r.IntN(2000)]
-		counted := &reads{memory: tr.mem}
 		version := tr.latest.version + 1
-		var leaves []leaf
+		var changes []change
 		for _, k := range batch {
-			leaves = append(leaves, leaf{key: k, vh: Hash{byte(version)}, version: version, record: &entry{ns: 1}})
+			changes = append(changes, change{leaf{k, Hash{byte(version)}, version}, &entry{ns: 1}})
 		}
-		slices.SortFunc(leaves, func(a, b leaf) int { return bytes.Compare(a.key[:], b.key[:]) })
-		_, out, err := updater{&Snapshot{view: tr.mem, meta: tr.latest}, version}.run(leaves)
+		changes = sorted(changes)
+		base := tr.at(tr.latest)
+		top, out, err := updater{base, version}.run(slices.Clone(changes))
 		if err != nil {
 			t.Fatal(err)
 		}
 		// Serially, for the counter.
-		serial := outcome{}
-		root, err := (&Snapshot{view: counted}).load(ref{version: tr.latest.tile}, tr.latest.root)
+		counted, serial := &reads{memory: tr.mem}, outcome{}
+		next := *base.top
+		changed, err := updater{&Snapshot{view: counted, top: base.top}, version}.slots(path{}, &next, changes, &serial)
 		if err != nil {
 			t.Fatal(err)
 		}
-		next := *root
-		if _, err := (updater{&Snapshot{view: counted, meta: tr.latest}, version}).slots(path{}, &next, slices.Clone(leaves), &serial); err != nil {
-			t.Fatal(err)
-		}
-		next.sum(0xffff)
+		next.sum(changed)
 		if len(counted.keys) != len(slices.Compact(slices.Sorted(slices.Values(counted.keys)))) {
-			t.Error("a tile was read twice")
+			t.Error("a bucket was read twice")
 		}
-		// Parallel is the same as serial, but for the root tile it adds last.
-		if len(serial.writes)+1 != len(out.writes) || serial.keys != out.keys || len(serial.stale) != len(out.stale)-1 {
-			t.Fatalf("%d writes, %d stale in parallel; %d, %d serially", len(out.writes), len(out.stale), len(serial.writes), len(serial.stale))
+		if top.top() != next.top() || !slices.EqualFunc(out.writes, serial.writes, sameWrite) || len(out.stale) != len(serial.stale) {
+			t.Fatal("parallel is not the same as serial")
 		}
 		seen := map[string]bool{}
-		for i, w := range out.writes {
+		for _, w := range out.writes {
 			if seen[string(w.Key)] {
 				t.Errorf("%x written twice", w.Key)
 			}
@@ -203,16 +223,14 @@ func TestTilesPerBatch(t *testing.T) {
 			if len(w.Value) > 1200 {
 				t.Errorf("%x has %d bytes", w.Key, len(w.Value))
 			}
-			if i < len(serial.writes) && (!bytes.Equal(w.Key, serial.writes[i].Key) || !bytes.Equal(w.Value, serial.writes[i].Value)) {
-				t.Fatalf("write %d differs in parallel", i)
-			}
-		}
-		if !bytes.Equal(out.writes[len(out.writes)-1].Value, next.marshal()) {
-			t.Error("another root tile in parallel")
 		}
 		tr.put(batch)
 	}
 	tr.check(tr.latest, keys[:50])
+}
+
+func sameWrite(a, b backend.Write) bool {
+	return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value)
 }
 
 func TestPath(t *testing.T) {
@@ -234,47 +252,68 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// The places in the cache are distinct, and those of long paths do not exist.
-func TestCachePlaces(t *testing.T) {
-	c, seen := new(Cache), map[any]path{}
-	var walk func(p path)
-	walk = func(p path) {
-		at := c.place(p)
-		if (at == nil) != (p.n > cachedNibbles) {
-			t.Fatalf("%v: place %v", p, at)
-		}
-		if at == nil {
-			return
-		}
-		if other, ok := seen[at]; ok {
-			t.Fatalf("%v and %v share a place", p, other)
-		}
-		seen[at] = p
-		for i := range 16 {
-			walk(p.child(i))
+// A path is found again in the key of its bucket, and sorts before those below.
+func TestBucketKeys(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for range 200 {
+		p := path{}
+		var last []byte
+		for range maxNibbles {
+			p = p.child(r.IntN(16))
+			want := ref{r.Uint64(), p}
+			key := want.key()
+			if got, err := parseRef(key); err != nil || got != want {
+				t.Fatalf("%v: %v, %v", want, got, err)
+			}
+			if bytes.Compare(last, key) >= 0 {
+				t.Fatalf("%v sorts before its parent", want)
+			}
+			last = key
 		}
 	}
-	walk(path{})
-	if len(seen) != len(c.tiles) {
-		t.Errorf("%d places of %d used", len(seen), len(c.tiles))
-	}
-	r, a, b := ref{version: 3}, new(tile), new(tile)
-	b.setLeaf(1, Hash{0x10}, Hash{1}, 1)
-	b.sum(0xffff)
-	c.put(r, b)
-	if c.get(r, b.top()) != b || c.get(r, a.top()) != nil || c.get(ref{version: 2}, b.top()) != nil {
-		t.Error("the cache gives out what was not asked for")
-	}
-	c.put(ref{version: 2}, a)
-	if c.get(r, b.top()) != b {
-		t.Error("an older tile took the place of a newer one")
-	}
-	if (*Cache)(nil).get(r, b.top()) != nil {
-		t.Error("no cache has tiles")
+	for _, rest := range []string{"", "\x00", "\x00\x00\x00\x00\x00\x00\x00\x00\x01", "\x01\x00\x00", "\x11\x00\x00\x00\x00\x00\x00\x00\x00\x01"} {
+		if got, err := parseRef([]byte("mb" + rest)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%q: %v, %v", rest, got, err)
+		}
 	}
 }
 
-func FuzzParseTile(f *testing.F) {
+// A cache keeps what is used, up to a number, and confuses no two trees of one
+// version.
+func TestCache(t *testing.T) {
+	tr, c := newTrie(t), new(Cache)
+	var metas []meta
+	for i := range byte(cachedVersions + 3) {
+		tr.put([]Hash{{i}})
+		metas = append(metas, tr.latest)
+	}
+	first := func() *tile {
+		top, err := c.get(tr.mem, metas[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return top
+	}
+	kept := first()
+	for _, m := range metas {
+		if _, err := c.get(tr.mem, m); err != nil {
+			t.Fatal(err)
+		}
+		if first() != kept {
+			t.Error("what is used all the time is not kept")
+		}
+	}
+	if len(c.tops) != cachedVersions {
+		t.Errorf("%d versions are kept", len(c.tops))
+	}
+	other := metas[0]
+	other.root = Hash{1}
+	if _, err := c.get(tr.mem, other); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("another root at that version: %v", err)
+	}
+}
+
+func FuzzParseBucket(f *testing.F) {
 	tr := newTrie(f)
 	r := rand.New(rand.NewPCG(3, 3))
 	keys := []Hash{{1}, {2}, {0x20}, {0x21}, {0x21, 1}}
@@ -283,21 +322,31 @@ func FuzzParseTile(f *testing.F) {
 	}
 	tr.put(keys)
 	for k, v := range tr.mem {
-		if k[1] == kindTile {
-			f.Add(k[10] == 0, v)
+		if k[1] == kindBucket {
+			f.Add([]byte(k), v)
 		}
 	}
-	f.Fuzz(func(t *testing.T, root bool, b []byte) {
-		p := path{}
-		if !root {
-			p = p.child(2)
+	f.Fuzz(func(t *testing.T, key, b []byte) {
+		if len(key) < 2 || key[0] != prefix || key[1] != kindBucket {
+			return
 		}
-		tile, err := parseTile(p, b)
+		r, err := parseRef(key)
 		if err != nil {
 			return
 		}
-		again, err := parseTile(p, tile.marshal())
-		if err != nil || *again != *tile {
+		if !bytes.Equal(r.key(), key) {
+			t.Fatalf("%x has a second form", key)
+		}
+		_, top, err := parseHeadOf(b)
+		if err != nil {
+			return
+		}
+		leaves, err := parseBucket(r.path, b, top)
+		if err != nil {
+			return
+		}
+		again, err := parseBucket(r.path, leaves.marshal(top), top)
+		if err != nil || !slices.Equal(again, leaves) {
 			t.Fatalf("%x: %v after a round trip", b, err)
 		}
 	})

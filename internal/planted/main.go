@@ -28,7 +28,7 @@ func plants() []plant {
 		{"FuzzOpen", "personality/trust/checkpoint.go", "if !k.Verifier.Verify([]byte(text), raw) {", "if false {"},
 		{"FuzzParseProof", "personality/statusmap/proof.go", "case version != proofVersion:", "case version == 99:"},
 		{"FuzzRecord", "internal/backend/embedded/provider/record.go", "|| b[0] != recordVersion", ""},
-		{"FuzzParseTile", "internal/mapstore/tile.go", "Hash(b[32:64])", "Hash(b[31:63])"},
+		{"FuzzParseBucket", "internal/mapstore/bucket.go", "out = append(out, b[i].vh[:]...)", "out = append(out, b[i].key[:]...)"},
 		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},
 		{"FuzzParseStale", "internal/mapstore/prune.go", "n < 2 || n > len(b) ||", "n < 2 ||"},
 		{"FuzzControlValues", "internal/mapstore/layout.go", "binary.BigEndian.Uint64(b[8:])", "binary.BigEndian.Uint64(b[9:])"},
