@@ -26,6 +26,8 @@ func main() {
 	flag.IntVar(&cfg.Readers, "readers", 16, "requests for bundles in flight")
 	flag.DurationVar(&cfg.Reads, "reads", 5*time.Second, "how long to read bundles, about")
 	flag.StringVar(&cfg.API, "api", "grpc", "rest or grpc")
+	flag.StringVar(&cfg.URL, "url", "", "load this log, which runs already, instead of a new one")
+	flag.StringVar(&cfg.Keys, "keys", "", "directory with the registrar.key and trust.policy of the log at -url")
 	flag.StringVar(&cfg.Node, "node", "batch: {interval: 100ms}", "YAML added to standingd.yaml")
 	flag.StringVar(&cfg.Standingd, "standingd", beside("standingd"), "program that is the log")
 	flag.StringVar(&cfg.Tessera, "tessera", "", "program that is Tessera's POSIX server: alternate with it and print the ratio")

@@ -70,11 +70,11 @@ func (f fill) attest(origin string, p *testlog.Party, now uint64, i int) *entry.
 	return testlog.Attest(p.Keys[0], a, testlog.Component(purl))
 }
 
-// newIssuers makes the parties that sign, the same every time.
-func newIssuers() []*testlog.Party {
+// newIssuers makes the parties that sign. The same seed gives the same keys.
+func newIssuers(seed string) []*testlog.Party {
 	out := make([]*testlog.Party, parties)
 	for i := range out {
-		out[i] = testlog.NewParty(fmt.Sprintf("hammer %d", i), 1)
+		out[i] = testlog.NewParty(fmt.Sprintf("%s %d", seed, i), 1)
 	}
 	return out
 }

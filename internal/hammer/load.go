@@ -91,8 +91,8 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// tenths returns the rates at which each tenth of the requests was answered, in
-// requests per second.
+// tenths returns the rates at which each tenth of at least ten requests was
+// answered, in requests per second.
 func tenths(samples []sample) []float64 {
 	done := make([]time.Duration, len(samples))
 	for i, s := range samples {
@@ -103,10 +103,7 @@ func tenths(samples []sample) []float64 {
 	from, start := 0, time.Duration(0)
 	for k := range out {
 		to := len(done) * (k + 1) / 10
-		if to == from {
-			continue
-		}
-		out[k] = float64(to-from) / (done[to-1] - start).Seconds()
+		out[k] = float64(to-from) / max(done[to-1]-start, 1).Seconds()
 		from, start = to, done[to-1]
 	}
 	return out

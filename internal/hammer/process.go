@@ -39,21 +39,21 @@ func start(ctx context.Context, env []string, program string, args ...string) (*
 }
 
 // end sends a signal and waits until the process is gone.
-func (p *process) end(sig os.Signal) error {
-	if err := p.cmd.Process.Signal(sig); err != nil {
+func (p *process) end(sig syscall.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("ending %s: %w", p.cmd.Path, err)
 	}
-	if err := p.wait(); err != nil && sig == syscall.SIGTERM {
+	if err := p.wait(); sig == syscall.SIGTERM {
 		return err
 	}
 	return nil
 }
 
-// wait waits until the process has ended by itself.
+// wait waits until the process has ended.
 func (p *process) wait() error {
 	_, _ = io.Copy(io.Discard, p.stdout)
 	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", p.cmd.Path, err, p.stderr.b)
+		return errors.Join(fmt.Errorf("%s: %w", p.cmd.Path, err), p.stderr.err())
 	}
 	return nil
 }
@@ -67,8 +67,18 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// cpu is the CPU time used so far, 0 where there is no /proc.
+func (t *tail) err() error {
+	if len(t.b) == 0 {
+		return nil
+	}
+	return errors.New(string(bytes.TrimSpace(t.b)))
+}
+
+// cpu is the CPU time used so far, 0 where there is no /proc or no process.
 func (p *process) cpu() time.Duration {
+	if p == nil {
+		return 0
+	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0

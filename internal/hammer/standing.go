@@ -2,6 +2,7 @@ package hammer
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,39 +28,57 @@ const origin = "log.example/hammer"
 // standing is a Standing log under load.
 type standing struct {
 	cfg    *Config
-	dir    string // of the node
-	proc   *process
+	dir    string   // of the node
+	proc   *process // nil if the log is somebody else's
 	reader *client.Client
-	rpc    *rpc // nil over REST
 	transport
-	policy *trust.Policy
+	address string
+	origin  string
+	policy  *trust.Policy
+	issuers []*testlog.Party
 
 	*entries
-	issuers []*testlog.Party
 	indexes []uint64 // of entries, as answered
 	pushed  atomic.Int64
 }
 
-// newStanding makes a node in dir, starts it, and enrols who will sign.
-func newStanding(ctx context.Context, cfg *Config, dir string) (*standing, error) {
-	s := &standing{cfg: cfg, dir: filepath.Join(dir, "node")}
-	init, err := start(ctx, nil, cfg.Standingd, "init", "--dir", s.dir, "--origin", origin)
+// newStanding makes a node in dir, or takes the one there is, and enrols who
+// will sign.
+func newStanding(ctx context.Context, cfg *Config, dir string) (s *standing, err error) {
+	s = &standing{cfg: cfg, dir: cfg.Keys}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if cfg.URL != "" {
+		err = s.connect(ctx, cfg.URL)
+	} else {
+		s.dir = filepath.Join(dir, "node")
+		err = s.found(ctx)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := init.wait(); err != nil {
-		return nil, err
-	}
-	if err := s.configure(cfg.Node); err != nil {
-		return nil, err
+		return s, err
 	}
 	if s.policy, err = node.ReadPolicy(s.dir); err != nil {
-		return nil, err
-	}
-	if err := s.serve(ctx); err != nil {
-		return nil, err
+		return s, err
 	}
 	return s, s.enrol(ctx)
+}
+
+// found makes the node and serves it.
+func (s *standing) found(ctx context.Context) error {
+	p, err := start(ctx, nil, s.cfg.Standingd, "init", "--dir", s.dir, "--origin", origin)
+	if err != nil {
+		return err
+	}
+	if err := p.wait(); err != nil {
+		return err
+	}
+	if err := s.configure(s.cfg.Node); err != nil {
+		return err
+	}
+	return s.serve(ctx)
 }
 
 // configure adds to standingd.yaml.
@@ -81,26 +100,41 @@ func (s *standing) serve(ctx context.Context) error {
 	s.proc = p
 	line, err := p.stdout.ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if err != nil || !ok {
-		return fmt.Errorf("standingd does not serve: %w\n%s", p.wait(), p.stderr.b)
+	if !ok {
+		return errors.Join(fmt.Errorf("standingd does not serve, but says %q: %w", line, err), s.stop(syscall.SIGKILL), p.stderr.err())
 	}
-	if s.rpc != nil {
-		_ = s.rpc.close()
-		s.rpc = nil
+	return s.connect(ctx, address)
+}
+
+// connect makes the clients of the log at address.
+func (s *standing) connect(ctx context.Context, address string) error {
+	if err := s.hangUp(); err != nil {
+		return err
 	}
-	s.reader, err = client.New(address, client.Config{HTTP: pool(s.cfg.Workers), Attempts: 1})
+	var err error
+	if s.reader, err = client.New(address, client.Config{HTTP: pool(s.cfg.Workers), Attempts: 1}); err != nil {
+		return err
+	}
+	s.address, s.transport = address, rest{s.reader}
+	if s.cfg.API == "grpc" {
+		if s.transport, err = dial(address, s.cfg.Workers); err != nil {
+			return err
+		}
+	}
+	info, err := s.reader.Info(ctx)
 	if err != nil {
 		return err
 	}
-	s.transport = rest{s.reader}
-	if s.cfg.API == "grpc" {
-		if s.rpc, err = dial(address, s.cfg.Workers); err != nil {
-			return err
-		}
-		s.transport = s.rpc
+	s.origin = info.Origin
+	return nil
+}
+
+// hangUp closes what connect has opened.
+func (s *standing) hangUp() error {
+	if s.transport == nil {
+		return nil
 	}
-	_, err = s.reader.Info(ctx)
-	return err
+	return s.transport.close()
 }
 
 // stop ends the node with a signal.
@@ -113,25 +147,19 @@ func (s *standing) stop(sig syscall.Signal) error {
 	return p.end(sig)
 }
 
-func (s *standing) close() error {
-	err := s.stop(syscall.SIGKILL)
-	if s.rpc != nil {
-		err = errors.Join(err, s.rpc.close())
-	}
-	return err
-}
+func (s *standing) close() error { return errors.Join(s.stop(syscall.SIGKILL), s.hangUp()) }
 
-// enrol enrols parties whose keys nobody has had before.
+// enrol enrols the issuers. Their keys are new: a log may be hammered twice.
 func (s *standing) enrol(ctx context.Context) error {
 	registrar, err := keyfile.Load(filepath.Join(s.dir, "registrar.key"))
 	if err != nil {
 		return err
 	}
 	var leaves [][]byte
-	s.issuers = newIssuers()
+	s.issuers = newIssuers(rand.Text())
 	for _, p := range s.issuers {
 		// Proofs of possession do not depend on who the registrar is.
-		e, err := entry.Sign(p.Enrol(origin, testlog.NewKey("any", false)).Payload, registrar)
+		e, err := entry.Sign(p.Enrol(s.origin, testlog.NewKey("any", false)).Payload, registrar)
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ func newTessera(ctx context.Context, cfg *Config, dir string) (*tessera, error) 
 			return t, nil
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
-			return nil, errors.Join(fmt.Errorf("tessera does not serve: %w\n%s", err, t.proc.stderr.b), t.close())
+			return nil, errors.Join(fmt.Errorf("tessera does not serve: %w", err), t.close(), t.proc.stderr.err())
 		}
 	}
 }

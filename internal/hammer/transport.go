@@ -26,6 +26,7 @@ type transport interface {
 	// There is one result per entry.
 	submit(ctx context.Context, leaves [][]byte) ([]result, error)
 	bundle(ctx context.Context, id string) ([]byte, error)
+	close() error
 }
 
 // result is what became of an entry: refused, or the rest.
@@ -63,6 +64,8 @@ func (t rest) submit(ctx context.Context, leaves [][]byte) ([]result, error) {
 }
 
 func (t rest) bundle(ctx context.Context, id string) ([]byte, error) { return t.Bundle(ctx, id) }
+
+func (t rest) close() error { return nil }
 
 // rpc is gRPC over unencrypted HTTP/2.
 type rpc struct {
