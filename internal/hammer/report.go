@@ -35,7 +35,11 @@ func (r *report) figure(name string, value float64, unit string) {
 		panic(err)
 	}
 	_, _ = fmt.Fprintf(r.json, "%s\n", line)
-	_, _ = fmt.Fprintf(r.text, "%-9s %-10s %8d  %-24s %12.1f %s\n", f.Log, f.Load, f.Entries, name, value, unit)
+	digits := 0
+	if value < 100 {
+		digits = 2
+	}
+	_, _ = fmt.Fprintf(r.text, "%-9s %-10s %8d  %-20s %10.*f %s\n", f.Log, f.Load, f.Entries, name, digits, value, unit)
 	key := f.Log + " " + name
 	r.kept[key] = append(r.kept[key], value)
 }
