@@ -1,4 +1,15 @@
 // Package daemon is the command standingd.
+//
+// Its exit codes tell a supervisor what to do:
+//
+//	0  it was told to end, and has
+//	1  it failed; to start it again may help
+//	2  the command line, the configuration or a key is wrong
+//	4  the store contradicts itself or what was signed
+//
+// After 2 and 4 nothing gets better by itself: do not start it again before
+// somebody has looked. (A writer that has stopped does not end the process, as
+// long as the store can be read.)
 package daemon
 
 import (
@@ -11,24 +22,50 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/node"
+	"github.com/standing-log/standing/internal/sequencer"
 )
 
-// Main runs standingd and returns the exit code: 0, or 1 after one line on
-// stderr that says what is wrong.
+// Main runs standingd and returns the exit code. Unless that is 0, one line on
+// stderr says what is wrong.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cmd := command()
+	began := false
+	cmd := command(&began)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		_, _ = fmt.Fprintln(stderr, "standingd:", err)
-		return 1
+		if !began {
+			return exitSetup
+		}
+		return exitCode(err)
 	}
 	return 0
 }
 
-func command() *cobra.Command {
+const (
+	exitFailed  = 1
+	exitSetup   = 2
+	exitDamaged = 4
+)
+
+// exitCode returns the exit code for an error of a command that has begun.
+func exitCode(err error) int {
+	_, setup := errors.AsType[*node.SetupError](err)
+	switch {
+	case errors.Is(err, embedded.ErrDamaged), errors.Is(err, sequencer.ErrRestored):
+		return exitDamaged
+	case setup:
+		return exitSetup
+	}
+	return exitFailed
+}
+
+// command returns the command tree; it sets began when the command line was
+// understood.
+func command(began *bool) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "standingd",
 		Short:         "standingd runs a Standing node: a log, and a witness beside it.",
@@ -42,6 +79,7 @@ func command() *cobra.Command {
 		Short: "make a node: a log with keys, charter and a local witness; or a witness alone",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			*began = true
 			if name != "" {
 				return initWitness(cmd, dir, name)
 			}
@@ -57,7 +95,10 @@ func command() *cobra.Command {
 		Use:   "serve --dir DIR --listen ADDR",
 		Short: "serve tiles, REST, gRPC, the witness, metrics and health on one address",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return serve(cmd, dir, listen) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			*began = true
+			return serve(cmd, dir, listen)
+		},
 	}
 	serveCmd.Flags().StringVar(&dir, "dir", "", "directory of the node")
 	serveCmd.Flags().StringVar(&listen, "listen", "127.0.0.1:2025", "address to listen on")

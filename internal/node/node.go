@@ -52,7 +52,7 @@ type Node struct {
 func Open(ctx context.Context, dir string, log *slog.Logger) (*Node, error) {
 	cfg, err := ReadConfig(dir)
 	if err != nil {
-		return nil, err
+		return nil, &SetupError{err}
 	}
 	n := &Node{cfg: cfg, log: log, statfs: statfs}
 	if err := n.open(ctx, dir); err != nil {
@@ -60,6 +60,15 @@ func Open(ctx context.Context, dir string, log *slog.Logger) (*Node, error) {
 	}
 	return n, nil
 }
+
+// SetupError is a fault of standingd.yaml, trust.policy or a key: to start again
+// changes nothing.
+type SetupError struct{ Err error }
+
+func (e *SetupError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *SetupError) Unwrap() error { return e.Err }
 
 // Close releases the directory.
 func (n *Node) Close() error {
@@ -85,11 +94,11 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	}
 	signers, vkeys, err := readSigners(dir)
 	if err != nil {
-		return err
+		return &SetupError{err}
 	}
 	policy, file, err := fullPolicy(dir, n.cfg.Origin, vkeys)
 	if err != nil {
-		return err
+		return &SetupError{err}
 	}
 	n.trustFile = file
 	// The witness first: the log asks it before it signs anything new.
@@ -98,7 +107,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	}
 	clients, err := n.cosigners(policy)
 	if err != nil {
-		return err
+		return &SetupError{err}
 	}
 	if err := checkDamaged(dir); err != nil {
 		return err
@@ -153,11 +162,11 @@ func fullPolicy(dir, origin string, vkeys []string) (*trust.Policy, []byte, erro
 func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 	skey, err := readSecret(dir, witnessFile)
 	if err != nil {
-		return err
+		return &SetupError{err}
 	}
 	signer, err := witness.NewSigner(skey)
 	if err != nil {
-		return fmt.Errorf("%s: %w", witnessFile, err)
+		return &SetupError{fmt.Errorf("%s: %w", witnessFile, err)}
 	}
 	if n.state, err = witness.OpenDir(filepath.Join(dir, witnessDir)); err != nil {
 		return err
@@ -172,7 +181,7 @@ func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 	}
 	n.witness, err = witness.New(witness.Config{Signers: []witness.Signer{signer}, Logs: logs, Store: n.state, Logger: n.log})
 	if err != nil {
-		return err
+		return &SetupError{err}
 	}
 	n.witnesses = newNodeMetrics(set).witness(n.witness)
 	return nil
