@@ -20,7 +20,7 @@ help: ## show this list
 build: ## build the commands into bin/
 	go build -o bin/ ./cmd/...
 
-test: ## run all tests (no Docker, no network but localhost)
+test: ## run all tests (no Docker, no network but localhost and Debian's promtool)
 	go test ./...
 
 demo: build ## issue, verify and withdraw in a log of its own; exits 0 only if all held

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/standing-log/standing/internal/metric"
+	"github.com/standing-log/standing/personality/reason"
 	standingv1 "github.com/standing-log/standing/proto/standing/v1"
 )
 
@@ -21,13 +22,19 @@ type Metrics struct {
 
 // NewMetrics makes the metrics of one Service.
 func NewMetrics(set *metric.Set) *Metrics {
-	return &Metrics{
+	m := &Metrics{
 		calls: set.Counters("api_calls_total", "Calls, by reason code of the refusal, or ok. What is refused within a batch is counted where it was refused.",
 			"call", "code"),
 		seconds:     set.Histograms("api_seconds", "Time to answer a call, waiting included.", metric.Slow(), "call"),
 		bundles:     set.Counter("bundles_total", "Bundles served."),
 		bundleBytes: set.Counter("bundle_bytes_total", "Bytes of the bundles served."),
 	}
+	// It is there from the beginning: Prometheus sees no increase in the first
+	// value of a counter.
+	for _, method := range standingv1.Log_ServiceDesc.Methods {
+		m.calls.WithLabelValues(method.MethodName, string(reason.Internal))
+	}
+	return m
 }
 
 // Measured returns s with its calls counted.

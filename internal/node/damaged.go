@@ -40,8 +40,8 @@ func checkDamaged(dir string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the log stopped because of what it found (%s): keep a copy of %s, then run `standing fsck %s`, which names the first bad thing, or finds none and lets the node start; from a damaged store, recover with the help of a mirror",
-		strings.TrimSpace(string(b)), dir, dir)
+	return fmt.Errorf("%w: the log stopped because of what it found (%s): keep a copy of %s, then run `standing fsck %s`, which names the first bad thing, or finds none and lets the node start; from a damaged store, recover with the help of a mirror",
+		backend.ErrDamaged, strings.TrimSpace(string(b)), dir, dir)
 }
 
 // clearDamaged lets the next start go on.
