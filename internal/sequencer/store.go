@@ -152,7 +152,7 @@ func (s *Sequencer) placed(ctx context.Context, stored []byte, id Hash) (place, 
 		return p, err
 	}
 	if size := s.tree.End(); p.index >= p.sealed || p.sealed > size {
-		return p, damaged("event %x has place %d, sealed at %d, in a log of %d leaves", id, p.index, p.sealed, size)
+		return p, damaged("event %x has place %d, under the seal of size %d, in a log of %d leaves", id, p.index, p.sealed, size)
 	}
 	leaf, err := s.cfg.Backend.Leaves(ctx, p.index, 1)
 	if err != nil {
