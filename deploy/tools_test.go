@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -19,6 +20,12 @@ func tool(t *testing.T, name, pkg string) string {
 		return path
 	}
 	path, err := unpacked(name, pkg)
+	if err == nil {
+		// Libraries of the package's own; it may want others that are not here.
+		libs, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "..", "lib", "*", pkg))
+		t.Setenv("LD_LIBRARY_PATH", strings.Join(libs, ":"))
+		err = run(".", path, "--version")
+	}
 	if err != nil {
 		t.Logf("%s is not here and Debian's package %s cannot be had (%v): checking less, without it", name, pkg, err)
 		return ""

@@ -73,6 +73,12 @@ func TestExitCodes(t *testing.T) {
 			}
 		})
 	}
+	if err := os.WriteFile(filepath.Join(dir, "store.damaged"), []byte("leaf 7 differs\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code := Main(t.Context(), serve, io.Discard, io.Discard); code != 4 {
+		t.Errorf("a store that was found damaged: exit code %d", code)
+	}
 	for err, want := range map[error]int{
 		fmt.Errorf("opening: %w", embedded.ErrDamaged):    4,
 		fmt.Errorf("running: %w", sequencer.ErrRestored):  4,
