@@ -93,3 +93,29 @@ func many16(size int) string {
 	}
 	return b.String()
 }
+
+// TestByteFlips spoils each byte of a file as a network or disk may: what is
+// left is refused, or says the same.
+func TestByteFlips(t *testing.T) {
+	s := newScene(t, origin)
+	file := s.bundle("revoked")
+	honest := truth{}
+	honest.add(t, file, s.Reader())
+	alike := 0
+	for i := 0; i < len(file); i += every {
+		spoilt := bytes.Clone(file)
+		spoilt[i] ^= 1 << (i % 8)
+		got, lie := honest.classify(verify.Bundle(spoilt, s.Reader()), []string{s.att["revoked"].IDString()})
+		if lie != "" || got == fewer {
+			t.Errorf("byte %d, %q for %q: class %d, %s", i, spoilt[i], file[i], got, lie)
+		}
+		if got == same {
+			alike++
+		}
+	}
+	// The unused bits of three signatures' base64, and the alphabet of base64url
+	// in entries, are all that may be read the same.
+	if alike > 8 {
+		t.Errorf("%d of %d spoilt files say the same", alike, len(file))
+	}
+}
