@@ -19,7 +19,10 @@ func (s *Snapshot) Check(ctx context.Context) error {
 	if keys != s.meta.keys {
 		return fmt.Errorf("%w: the map has %d keys, not %d", ErrCorrupt, keys, s.meta.keys)
 	}
-	return s.checkWithdrawals(ctx)
+	if err := s.checkWithdrawals(ctx); err != nil {
+		return err
+	}
+	return s.checkKept()
 }
 
 // checkTile checks what lies below the tile at p and counts its map keys.

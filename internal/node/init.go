@@ -179,6 +179,22 @@ func readSigners(dir string) ([]note.Signer, []string, error) {
 	return []note.Signer{signer, mlSigner}, vkeys, err
 }
 
+// checkSigners compares the keys with the vkeys of the policy, by signatures on
+// the empty tree, which every log extends.
+func checkSigners(signers []note.Signer, origin string, policy *trust.Policy) error {
+	body := trust.Body{Origin: origin, Root: [32]byte(rfc6962.DefaultHasher.EmptyRoot())}
+	for i, name := range []string{logKeyFile, mldsaKeyFile} {
+		signed, err := note.Sign(&note.Note{Text: body.String()}, signers[i])
+		if err == nil {
+			_, err = policy.OpenLogSigned(signed)
+		}
+		if err != nil {
+			return fmt.Errorf("%s does not fit its vkey file: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // readVkeys reads the log's verifier keys.
 func readVkeys(dir string) (vkeys []string, err error) {
 	for _, name := range []string{logVkeyFile, mldsaVkeyFile} {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
@@ -45,7 +46,10 @@ type Node struct {
 	trustFile []byte
 	handler   http.Handler
 	grpc      *grpc.Server
-	statfs    func(dir string) (free, total uint64, err error)
+
+	// The disk; replaced in tests.
+	fs     vfs.FS
+	statfs func(dir string) (free, total uint64, err error)
 }
 
 // Open opens the node in dir and checks its store.
@@ -101,6 +105,9 @@ func (n *Node) open(ctx context.Context, dir string) error {
 		return &SetupError{err}
 	}
 	n.trustFile = file
+	if err := checkSigners(signers, n.cfg.Origin, policy); err != nil {
+		return &SetupError{err}
+	}
 	// The witness first: the log asks it before it signs anything new.
 	if err := n.openWitness(dir, vkeys, set); err != nil {
 		return err
@@ -112,7 +119,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err := checkDamaged(dir); err != nil {
 		return err
 	}
-	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: n.log})
+	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), FS: n.fs, Logger: n.log})
 	if err != nil {
 		return err
 	}
