@@ -15,6 +15,7 @@ import (
 	"github.com/standing-log/standing/internal/node"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -22,9 +23,9 @@ func (a *app) fsckCommand() *cobra.Command {
 	return command("fsck URL|DIR", `
 Reads a whole log and recomputes everything: the tree, what became of every entry,
 and every seal. With a URL, the newest checkpoint is opened under your trust file
-first. With the directory of a node that is not running, the store is read, and
-the state kept in it is compared as well. Stops at the first bad thing and names
-it.
+first, and the withdrawal list is read as it is served. With the directory of a
+node that is not running, the store is read, and the state kept in it is compared
+as well. Stops at the first bad thing and names it.
 
 Exit code 0 if all is as it should be, 4 if something is not.`,
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
@@ -82,6 +83,9 @@ func (a *app) fsckURL(ctx context.Context, url string) error {
 	result, err := replay.Fsck(ctx, remote{c, tree}, cp.Origin, cp.Size, cp.Root,
 		func(l *replay.Log, _ replay.Outcome) { a.leaves(l.Size(), cp.Size) })
 	a.progress("")
+	if err == nil {
+		err = a.checkWithdrawals(ctx, c, result.Seal())
+	}
 	if err != nil {
 		if client.Temporary(err) || ctx.Err() != nil {
 			return err
@@ -96,6 +100,22 @@ func (a *app) leaves(done, size uint64) {
 	if done%1024 == 0 {
 		a.progress("%d of %d leaves", done, size)
 	}
+}
+
+// checkWithdrawals reads the withdrawal list that the log serves; the replay
+// has found the root in the seal right.
+func (a *app) checkWithdrawals(ctx context.Context, c *client.Client, s *seal.Seal) error {
+	done := 0
+	for _, err := range c.Withdrawals(ctx, s, tlog.Tree{}) {
+		if err != nil {
+			return err
+		}
+		if done++; done%1024 == 0 {
+			a.progress("%d of %d withdrawals", done, s.Withdrawals)
+		}
+	}
+	a.progress("")
+	return nil
 }
 
 // remote reads a log through its tiles, under a root that was verified.

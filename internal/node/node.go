@@ -246,8 +246,11 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes))
 	standingv1.RegisterLogServer(n.grpc, service)
 	mux.Handle("/", metrics.tiles.Measured(&tiles.Handler{
-		Backend: n.store, Tree: n.sequencer.Signed, Checkpoint: log.Prover.Checkpoint, Fail: log.Fail,
+		List: tiles.Leaves{Backend: n.store, Signed: n.sequencer.Signed}, Checkpoint: log.Prover.Checkpoint, Fail: log.Fail,
 	}))
+	mux.Handle("/withdrawals/", http.StripPrefix("/withdrawals", metrics.tiles.Measured(&tiles.Handler{
+		List: prover.Withdrawals{Prover: log.Prover}, Fail: log.Fail,
+	})))
 	mux.Handle("/v1/", rest)
 	// What "standing trust add URL" shows and stores. It is only as good as
 	// the fingerprints that people compare.

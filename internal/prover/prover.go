@@ -136,8 +136,12 @@ func (s *State) open() error {
 	if s.Seal, err = seal.Parse(s.sealLeaf); err != nil {
 		return damaged("leaf %d: %w", s.Size-1, err)
 	}
-	if s.Map.Root() != s.Seal.MapRoot {
-		return damaged("the stored map at size %d is not the one of its seal", s.Size)
+	list, err := s.Map.WithdrawalRoot()
+	if err != nil {
+		return err
+	}
+	if s.Map.Root() != s.Seal.MapRoot || s.Map.WithdrawalCount() != s.Seal.Withdrawals || list != s.Seal.WithdrawalRoot {
+		return damaged("the stored state at size %d is not the one of its seal", s.Size)
 	}
 	return nil
 }

@@ -87,6 +87,9 @@ func (l *Log) Size() uint64 { return l.tree.End() }
 // Stats returns what was counted.
 func (l *Log) Stats() Stats { return l.stats }
 
+// Seal returns the newest live seal, or nil before the first.
+func (l *Log) Seal() *seal.Seal { return l.last }
+
 // Root returns the RFC 6962 root of the leaves added.
 func (l *Log) Root() (Hash, error) { return rootOf(l.tree) }
 

@@ -1,8 +1,12 @@
-// Package tiles serves a log as C2SP tlog-tiles (https://c2sp.org/tlog-tiles):
+// Package tiles serves a list as C2SP tlog-tiles (https://c2sp.org/tlog-tiles):
+// the leaves of a log, and in the same form its withdrawal list, whose root and
+// length are in the seal that is the last leaf (package seal).
 //
-//	checkpoint                     the newest published checkpoint
-//	tile/<L>/<N>[.p/<W>]           hashes
-//	tile/entries/<N>[.p/<W>]       entries, each after a uint16 length
+//	checkpoint                               the newest published checkpoint
+//	tile/<L>/<N>[.p/<W>]                     hashes of the log
+//	tile/entries/<N>[.p/<W>]                 leaves, each after a uint16 length
+//	withdrawals/tile/<L>/<N>[.p/<W>]         hashes of the withdrawal list
+//	withdrawals/tile/entries/<N>[.p/<W>]     records of 60 bytes, each after a uint16 length
 //
 // Invariants:
 //
@@ -30,13 +34,56 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 )
 
-// Handler serves one log.
-type Handler struct {
+// List is an RFC 6962 list that only grows. What it returns has been checked
+// against a root that is signed.
+type List interface {
+	// Size returns the number of entries that are signed for.
+	Size(ctx context.Context) (uint64, error)
+	// Hashes returns the n hashes of the perfect subtrees of height level, a
+	// multiple of 8, from the first-th on.
+	Hashes(ctx context.Context, level uint, first, n uint64) ([]backend.Hash, error)
+	// Leaves returns up to n entries from first on, and at least one.
+	Leaves(ctx context.Context, first, n uint64) ([][]byte, error)
+}
+
+// Leaves is the list of the leaves of a log.
+type Leaves struct {
 	Backend backend.Backend
-	// Checkpoint returns the newest published checkpoint, or nil.
+	// Signed returns the newest signed tree.
+	Signed func() backend.Root
+}
+
+// Size implements List.
+func (l Leaves) Size(context.Context) (uint64, error) { return l.Signed().Size, nil }
+
+// Hashes implements List.
+func (l Leaves) Hashes(ctx context.Context, level uint, first, n uint64) ([]backend.Hash, error) {
+	hashes, err := l.Backend.Hashes(ctx, level, first, n)
+	if err != nil {
+		return nil, err
+	}
+	return hashes, backend.VerifyNodes(ctx, l.Backend, l.Signed(), level, first, hashes)
+}
+
+// Leaves implements List.
+func (l Leaves) Leaves(ctx context.Context, first, n uint64) ([][]byte, error) {
+	leaves, err := l.Backend.Leaves(ctx, first, n)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]backend.Hash, len(leaves))
+	for i := range leaves {
+		hashes[i] = backend.Hash(rfc6962.DefaultHasher.HashLeaf(leaves[i]))
+	}
+	return leaves, backend.VerifyNodes(ctx, l.Backend, l.Signed(), 0, first, hashes)
+}
+
+// Handler serves one list.
+type Handler struct {
+	List List
+	// Checkpoint returns the newest published checkpoint, or nil. A list whose
+	// root stands elsewhere has no Checkpoint.
 	Checkpoint func() ([]byte, error)
-	// Tree returns the newest signed tree.
-	Tree func() backend.Root
 	// Fail is told why the store could not be read. It knows what to do about
 	// a damaged one.
 	Fail func(error)
@@ -57,13 +104,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/")
-	if path == "checkpoint" {
+	if path == "checkpoint" && h.Checkpoint != nil {
 		h.checkpoint(w)
 		return
 	}
 	t, err := torchwood.ParseTilePath(path)
 	// One path per tile: the parser knows an older spelling, too.
-	if err != nil || torchwood.TilePath(t) != path || !h.complete(t) {
+	if err != nil || torchwood.TilePath(t) != path {
+		http.NotFound(w, r)
+		return
+	}
+	size, err := h.List.Size(r.Context())
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	if !complete(t, size) {
 		http.NotFound(w, r)
 		return
 	}
@@ -86,14 +142,14 @@ func (h *Handler) checkpoint(w http.ResponseWriter) {
 	_, _ = w.Write(cp)
 }
 
-// complete reports whether every hash or entry of t is in the signed tree.
-func (h *Handler) complete(t tlog.Tile) bool {
+// complete reports whether every hash or entry of t is in a list of size.
+func complete(t tlog.Tile, size uint64) bool {
 	level := max(t.L, 0)
 	if t.H != 8 || level > 7 || t.N < 0 || t.N >= 1<<55 {
 		return false
 	}
 	// Number of complete nodes at the tile's level.
-	nodes := h.Tree().Size >> (8 * level)
+	nodes := size >> (8 * level)
 	return uint64(t.N)*256+uint64(t.W) <= nodes
 }
 
@@ -140,11 +196,8 @@ func acceptsGzip(r *http.Request) bool {
 }
 
 func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]byte, error) {
-	hashes, err := h.Backend.Hashes(ctx, level, first, n)
+	hashes, err := h.List.Hashes(ctx, level, first, n)
 	if err != nil {
-		return nil, err
-	}
-	if err := backend.VerifyNodes(ctx, h.Backend, h.Tree(), level, first, hashes); err != nil {
 		return nil, err
 	}
 	data := make([]byte, 0, 32*len(hashes))
@@ -157,19 +210,18 @@ func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]by
 // entries returns n entries from first on, each after its length.
 func (h *Handler) entries(ctx context.Context, first, n uint64) ([]byte, error) {
 	var data []byte
-	hashes := make([]backend.Hash, 0, n)
-	for next, end := first, first+n; next < end; next = first + uint64(len(hashes)) {
-		leaves, err := h.Backend.Leaves(ctx, next, end-next)
+	for n > 0 {
+		leaves, err := h.List.Leaves(ctx, first, n)
 		if err != nil {
 			return nil, err
 		}
 		for _, leaf := range leaves {
 			data = binary.BigEndian.AppendUint16(data, uint16(len(leaf)))
 			data = append(data, leaf...)
-			hashes = append(hashes, backend.Hash(rfc6962.DefaultHasher.HashLeaf(leaf)))
 		}
+		first, n = first+uint64(len(leaves)), n-uint64(len(leaves))
 	}
-	return data, backend.VerifyNodes(ctx, h.Backend, h.Tree(), 0, first, hashes)
+	return data, nil
 }
 
 // fail answers an error of the store; the cause is the operator's to read.

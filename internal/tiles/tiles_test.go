@@ -48,7 +48,7 @@ func server(t *testing.T) *Handler {
 		}
 	}
 	return &Handler{
-		Backend: b, Tree: func() backend.Root { return tree }, Fail: func(err error) { t.Error(err) },
+		List: Leaves{b, func() backend.Root { return tree }}, Fail: func(err error) { t.Error(err) },
 		Checkpoint: func() ([]byte, error) { return []byte("checkpoint\n"), nil },
 	}
 }
@@ -227,7 +227,7 @@ func testRequests(t *testing.T, h *Handler) {
 // TestCheckpoint reads the checkpoint before there is one, and when it cannot
 // be read.
 func TestCheckpoint(t *testing.T) {
-	h := &Handler{Tree: func() backend.Root { return backend.Root{} }, Fail: func(error) {}}
+	h := &Handler{Fail: func(error) {}}
 	for name, c := range map[string]struct {
 		checkpoint []byte
 		err        error
@@ -260,7 +260,7 @@ func (broken) Hashes(context.Context, uint, uint64, uint64) ([]backend.Hash, err
 // TestBroken serves a store that fails: no answer may be cached, none tells
 // about the store.
 func TestBroken(t *testing.T) {
-	h := &Handler{Backend: broken{}, Tree: func() backend.Root { return backend.Root{Size: size} }, Fail: func(error) {}}
+	h := &Handler{List: Leaves{broken{}, func() backend.Root { return backend.Root{Size: size} }}, Fail: func(error) {}}
 	for _, path := range []string{"/tile/0/000", "/tile/entries/000"} {
 		resp := ask(h, "GET", path, "Accept-Encoding", "gzip")
 		got := body(t, resp)
@@ -292,13 +292,14 @@ func (f flipped) Hashes(ctx context.Context, level uint, first, n uint64) ([]bac
 // testDamaged reads tiles of a damaged log: those with the damage in them are
 // not served, and somebody is told.
 func testDamaged(t *testing.T, h *Handler) {
+	log := h.List.(Leaves)
 	for path, ok := range map[string]bool{
 		"/tile/0/003": false, "/tile/0/003.p/233": false, "/tile/1/000": false, "/tile/entries/003": false, "/tile/entries/003.p/255": false,
 		"/tile/0/003.p/232": true, "/tile/entries/003.p/232": true, "/tile/0/004": true, "/tile/entries/257.p/208": true, "/tile/0/257.p/77": true,
 		"/tile/1/000.p/3": true, "/tile/1/001.p/1": true, "/tile/2/000.p/1": false,
 	} {
 		var told error
-		d := &Handler{Backend: flipped{h.Backend}, Tree: h.Tree, Fail: func(err error) { told = err }}
+		d := &Handler{List: Leaves{flipped{log.Backend}, log.Signed}, Fail: func(err error) { told = err }}
 		resp := ask(d, "GET", path)
 		if ok != (resp.StatusCode == 200) || ok != (told == nil) || !ok && !errors.Is(told, backend.ErrDamaged) {
 			t.Errorf("%s: %d, %v", path, resp.StatusCode, told)

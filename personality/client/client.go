@@ -13,7 +13,8 @@
 //   - [Client.Status], [Client.Entries] and [Client.Info] are what the log says:
 //     no evidence.
 //   - [Client.Checkpoint] and [Client.AllEntries] are for those who read the
-//     whole log and verify.
+//     whole log and verify; [Client.Withdrawals] is for those who follow what
+//     is withdrawn.
 //
 // # Errors
 //
@@ -27,7 +28,7 @@
 //   - At most MaxResponse bytes of an answer are read.
 //   - A call ends with its context.
 //   - Nothing returned here is verified, except the entries of AllEntries
-//     against the tree given.
+//     against the tree given, and Withdrawals against the seal given.
 package client
 
 import (

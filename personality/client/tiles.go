@@ -28,8 +28,13 @@ type Leaf struct {
 // checks each against the tree's root, which the caller has verified. After an
 // error the iteration ends.
 func (c *Client) AllEntries(ctx context.Context, tree tlog.Tree, start uint64) iter.Seq2[Leaf, error] {
+	return c.list(ctx, c.base, tree, start)
+}
+
+// list does the same for a list whose tiles lie under base.
+func (c *Client) list(ctx context.Context, base string, tree tlog.Tree, start uint64) iter.Seq2[Leaf, error] {
 	return func(yield func(Leaf, error) bool) {
-		reader, err := c.tileReader()
+		reader, err := c.tileReader(base)
 		if err != nil {
 			yield(Leaf{}, err)
 			return
@@ -40,7 +45,7 @@ func (c *Client) AllEntries(ctx context.Context, tree tlog.Tree, start uint64) i
 			}
 		}
 		if err := reader.Err(); err != nil {
-			yield(Leaf{}, fmt.Errorf("reading tiles of %s: %w", c.base, err))
+			yield(Leaf{}, fmt.Errorf("reading tiles of %s: %w", base, err))
 		} else if err := ctx.Err(); err != nil {
 			yield(Leaf{}, err)
 		}
@@ -50,7 +55,7 @@ func (c *Client) AllEntries(ctx context.Context, tree tlog.Tree, start uint64) i
 // Entry reads one leaf of tree out of the tiles, and checks it against the
 // tree's root, which the caller has verified.
 func (c *Client) Entry(ctx context.Context, tree tlog.Tree, index uint64) ([]byte, error) {
-	reader, err := c.tileReader()
+	reader, err := c.tileReader(c.base)
 	if err != nil {
 		return nil, err
 	}
@@ -63,16 +68,24 @@ func (c *Client) Entry(ctx context.Context, tree tlog.Tree, index uint64) ([]byt
 
 // tileReader returns a reader of its own, because torchwood's keeps its last
 // error.
-func (c *Client) tileReader() (*torchwood.Client, error) {
+func (c *Client) tileReader(base string) (*torchwood.Client, error) {
+	tiles, err := c.fetcher(base)
+	if err != nil {
+		return nil, err
+	}
+	return torchwood.NewClient(tiles)
+}
+
+func (c *Client) fetcher(base string) (torchwood.TileReader, error) {
 	hc := *c.cfg.HTTP
 	hc.Timeout = c.cfg.Timeout
 	hc.Transport = bounded{hc.Transport}
-	fetcher, err := torchwood.NewTileFetcher(c.base,
+	fetcher, err := torchwood.NewTileFetcher(base,
 		torchwood.WithHTTPClient(&hc), torchwood.WithUserAgent(c.cfg.UserAgent), torchwood.WithConcurrencyLimit(8))
 	if err != nil {
 		return nil, err
 	}
-	return torchwood.NewClient(fetching{fetcher})
+	return fetching{fetcher}, nil
 }
 
 // fetching marks failures to get a tile as ErrUnreachable, to tell them from
