@@ -98,7 +98,7 @@ func (w *world) further() []bad {
 		{"extensions", "number", reason.MemberInvalid, w.payload(`"predicate":{`, `"predicate":{"x-a":1,`)},
 		{"statement type", "", reason.StatementType, w.payload("Statement/v1", "Statement/v0.1")},
 		{"predicate type", "", reason.PredicateType, w.payload("predicates/attestation/v1", "predicates/attestation/v2")},
-		{"programme", "kind", reason.KindNotServed, w.payload("predicates/attestation/v1", "predicates/programme/v1")},
+		{"programme", "kind", reason.MemberMissing, w.payload("predicates/attestation/v1", "predicates/programme/v1")},
 		{"programme", "named", reason.Programme, w.attestation(func(a *entry.Attestation) { a.Programme = &w.nothing })},
 		{"no subjects", "", reason.SubjectCount, testlog.Leaf(key, entry.Payload(testlog.Claims(origin, w.Unix(), 3)))},
 		{"subjects", "order", reason.SubjectOrder, w.twice()},

@@ -142,7 +142,7 @@ func authorityFaults() []fault {
 		}},
 		{reason.MapFunction, func(g *Generator) *entry.Entry {
 			c := charter(g.origin, &g.charterLast, issuance(g.closed), g.registrars, g.roots)
-			c.MapFn = 2
+			c.MapFn = 3
 			return Sign(g.root(), c, entry.LogSubject(g.origin))
 		}},
 	}

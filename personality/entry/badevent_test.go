@@ -138,7 +138,7 @@ func badKeys() []badVector {
 	})
 	out = append(out, edited("key", payloadOf("key retire"), []edit{
 		{"action unknown", `"retire"`, `"lend"`, reason.MemberInvalid},
-		{"range", `"retire"`, `"range"`, reason.KindNotServed},
+		{"range without its members", `"retire"`, `"range"`, reason.MemberMissing},
 		{"retire with cutoff", `"action"`, `"cutoff":0,"action"`, reason.MemberUnknown},
 		{"retire of two", `[{"`, `[` + subjectText("key:", entry.Hash{}) + `,{"`, reason.SubjectCount},
 		{"subject is a party", `"name":"key:`, `"name":"party:`, reason.SubjectInvalid},
@@ -154,7 +154,7 @@ func badRevocations() []badVector {
 	refs := `"refs":["CVE-2099-0001"]`
 	out := edited("revocation", payloadOf("revocation revoke"), []edit{
 		{"action unknown", `"revoke"`, `"forget"`, reason.MemberInvalid},
-		{"of claims", `"revoke"`, `"claims"`, reason.KindNotServed},
+		{"of claims without claims", `"revoke"`, `"claims"`, reason.MemberMissing},
 		{"reason 256", `"reason":10`, `"reason":256`, reason.MemberInvalid},
 		{"reason negative", `"reason":10`, `"reason":-1`, reason.MemberInvalid},
 		{"reason a string", `"reason":10`, `"reason":"vulnerability"`, reason.MemberInvalid},

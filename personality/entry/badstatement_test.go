@@ -58,7 +58,7 @@ func badStatements() []badVector {
 		{"later version", "attestation/v1", "attestation/v2", reason.PredicateType},
 		{"unknown kind", "attestation/v1", "blessing/v1", reason.PredicateType},
 		{"kind in wrong case", "attestation/v1", "Attestation/v1", reason.PredicateType},
-		{"programme", "attestation/v1", "programme/v1", reason.KindNotServed},
+		{"of another kind", "attestation/v1", "programme/v1", reason.MemberMissing},
 		{"no subject", "[" + subject + "]", "[]", reason.SubjectCount},
 		{"subject no array", "[" + subject + "]", subject, reason.MemberInvalid},
 		{"subject no object", subject, `"pkg:npm/express@4.22.2"`, reason.MemberInvalid},

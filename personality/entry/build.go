@@ -11,7 +11,7 @@ import (
 )
 
 // A Predicate can be written as an in-toto predicate: *Charter, *Party, *Key,
-// *Attestation and *Revocation.
+// *Programme, *Attestation and *Revocation.
 type Predicate interface {
 	kind() Kind
 	members() members
@@ -150,6 +150,10 @@ func (k *Key) members() members {
 	}
 	m["log"], m["action"] = k.Log, k.Action
 	m.set("cutoff", k.Cutoff)
+	if r := k.Range; r != nil {
+		m["from"], m["to"], m["reason"] = r.From, r.To, r.Reason
+		m.set("package", r.Package)
+	}
 	return m
 }
 
@@ -160,6 +164,8 @@ func (r *Revocation) members() members {
 		m["until"], m["after"] = r.Until, r.After
 	case ActionReinstate:
 		m["hold"] = hex.EncodeToString(r.Hold[:])
+	case ActionClaims:
+		m["claims"] = slices.Sorted(slices.Values(r.Claims))
 	}
 	m.set("programme", r.Programme)
 	if r.Refs != nil {

@@ -57,6 +57,7 @@ type Entry struct {
 	Charter     *Charter
 	Party       *Party
 	Key         *Key
+	Programme   *Programme
 	Attestation *Attestation
 	Revocation  *Revocation
 
@@ -163,13 +164,16 @@ func (e *Entry) Verify(key PublicKey) error {
 // Verified reports whether Verify has succeeded.
 func (e *Entry) Verified() bool { return e.verified }
 
-// IDString returns the id as people see it: att:, party: or evt: and 64 hex.
+// IDString returns the id as people see it: att:, party:, prog: or evt:
+// and 64 hex.
 func (e *Entry) IDString() string {
 	switch {
 	case e.Kind == KindAttestation:
 		return "att:" + hex.EncodeToString(e.ID[:])
 	case e.Kind == KindParty && e.Party.Action == ActionEnrol:
 		return "party:" + hex.EncodeToString(e.ID[:])
+	case e.Kind == KindProgramme && e.Programme.Action == ActionPublish:
+		return "prog:" + hex.EncodeToString(e.ID[:])
 	}
 	return "evt:" + hex.EncodeToString(e.ID[:])
 }

@@ -6,10 +6,11 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/standing-log/standing/personality/purl"
 	"github.com/standing-log/standing/personality/reason"
 )
 
-// Actions of party, key and revocation events.
+// Actions of party, key, programme and revocation events.
 const (
 	ActionEnrol      = "enrol"
 	ActionAmend      = "amend"
@@ -17,9 +18,13 @@ const (
 	ActionAdd        = "add"
 	ActionRetire     = "retire"
 	ActionCompromise = "compromise"
+	ActionRange      = "range"
+	ActionPublish    = "publish"
+	ActionClose      = "close"
 	ActionRevoke     = "revoke"
 	ActionHold       = "hold"
 	ActionReinstate  = "reinstate"
+	ActionClaims     = "claims"
 )
 
 // Charter is the predicate of a charter event: who runs the log, and how.
@@ -224,10 +229,19 @@ func (e *Entry) enrolSubjects(p *Party) error {
 // Key is the predicate of a key event. The key is the entry's only subject.
 type Key struct {
 	Log    string
-	Action string    // ActionAdd, ActionRetire or ActionCompromise
+	Action string    // ActionAdd, ActionRetire, ActionCompromise or ActionRange
 	Party  Hash      // add
 	Add    *KeyProof // add
 	Cutoff *uint64   // compromise; nil: own index
+	Range  *KeyRange // range
+}
+
+// KeyRange declares void what a key attested from index From up to, but
+// without, index To, of which it may be the attestations of one package only.
+type KeyRange struct {
+	From, To uint64
+	Reason   uint8
+	Package  string // purl without version; "" if it is about all
 }
 
 func (e *Entry) parseKey(f *fields) error {
@@ -239,8 +253,8 @@ func (e *Entry) parseKey(f *fields) error {
 		k.Add = &KeyProof{Key: f.publicKey("key"), Pop: f.base64("pop")}
 	case k.Action == ActionCompromise:
 		k.Cutoff = optional(f, "cutoff", f.index)
-	case k.Action == "range":
-		f.fail(reason.KindNotServed, "key ranges are reserved")
+	case k.Action == ActionRange:
+		k.Range = f.keyRange()
 	case k.Action != ActionRetire:
 		f.fail(reason.MemberInvalid, "action is %.80q", k.Action)
 	}
@@ -257,15 +271,31 @@ func (e *Entry) parseKey(f *fields) error {
 	return nil
 }
 
+func (f *fields) keyRange() *KeyRange {
+	r := &KeyRange{From: f.index("from"), To: f.index("to"), Reason: uint8(f.integer("reason", 0, 256))}
+	if f.err == nil && r.From >= r.To {
+		f.fail(reason.MemberInvalid, "from is not before to")
+	}
+	if f.has("package") {
+		r.Package = f.str("package")
+		// SPEC: a canonical purl without version, qualifiers and subpath.
+		if p, err := purl.Parse(r.Package); f.err == nil && (err != nil || p.Package() != r.Package) {
+			f.fail(reason.Purl, "package %.120q is not a canonical purl without version, qualifiers and subpath", r.Package)
+		}
+	}
+	return r
+}
+
 // Revocation is the predicate of a revocation event.
 type Revocation struct {
 	Log       string
-	Action    string // ActionRevoke, ActionHold or ActionReinstate
+	Action    string // ActionRevoke, ActionHold, ActionReinstate or ActionClaims
 	Reason    uint8
 	Until     uint64   // hold
 	After     []uint64 // hold: one per subject
 	Hold      Hash     // reinstate: id of the hold event
-	Programme *Hash
+	Claims    []string // claims, sorted: ids of the claims withdrawn
+	Programme *Hash    // as whose operator the signer acts, if not as the issuer
 	Refs      []string
 	Link      string
 	Since     *uint64
@@ -280,8 +310,8 @@ func (e *Entry) parseRevocation(f *fields) error {
 		r.After = f.indexes("after", len(e.Subjects))
 	case r.Action == ActionReinstate:
 		r.Hold = f.hash("hold")
-	case r.Action == "claims":
-		f.fail(reason.KindNotServed, "withdrawing single claims is reserved")
+	case r.Action == ActionClaims:
+		r.Claims = f.strings("claims", 1, 64, codePattern.MatchString)
 	case r.Action != ActionRevoke:
 		f.fail(reason.MemberInvalid, "action is %.80q", r.Action)
 	}

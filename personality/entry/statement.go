@@ -28,9 +28,9 @@ const (
 	KindCharter     Kind = "charter"
 	KindParty       Kind = "party"
 	KindKey         Kind = "key"
+	KindProgramme   Kind = "programme"
 	KindAttestation Kind = "attestation"
 	KindRevocation  Kind = "revocation"
-	kindProgramme   Kind = "programme" // reserved
 )
 
 // PredicateType returns the in-toto predicate type of k.
@@ -43,7 +43,7 @@ type Subject struct {
 	Algorithm, Digest string
 
 	Purl purl.Purl // of an attestation's subject
-	ID   Hash      // of the others: keyid, party id or attestation id
+	ID   Hash      // of the others: keyid, or the id of a party, attestation or programme
 }
 
 // parseStatement fills e from the payload's JSON.
@@ -80,12 +80,12 @@ func (e *Entry) parsePredicate(kind Kind, p *fields) error {
 		return e.parseParty(p)
 	case KindKey:
 		return e.parseKey(p)
+	case KindProgramme:
+		return e.parseProgramme(p)
 	case KindAttestation:
 		return e.parseAttestation(p)
 	case KindRevocation:
 		return e.parseRevocation(p)
-	case kindProgramme:
-		return reason.Errorf(reason.KindNotServed, "programmes are reserved")
 	}
 	return reason.Errorf(reason.PredicateType, "kind %.80q", string(kind))
 }

@@ -9,19 +9,13 @@ import (
 	"github.com/standing-log/standing/personality/reason"
 )
 
-func (s *step) attestation(log LogRecord, key *KeyRecord) error {
-	if err := s.activeKey(key, RoleOrdinary); err != nil {
-		return err
-	}
-	party, p, err := s.partyOf(key)
+func (s *step) attestation(key *KeyRecord) error {
+	party, p, err := s.activeIssuer(key)
 	if err != nil {
 		return err
 	}
-	if p.State != StateActive {
-		return ignore(reason.PartyEnded, "party %x ended at index %d", party, *p.End)
-	}
-	if log.Issuance != "open" {
-		return ignore(reason.IssuanceClosed, "%s takes no attestations since index %d", s.origin, log.Last)
+	if s.log.Issuance != StateOpen {
+		return ignore(reason.IssuanceClosed, "%s takes no attestations since index %d", s.origin, s.log.Last)
 	}
 	present, err := s.attestationRecord(s.e.ID)
 	if err != nil {
@@ -30,12 +24,11 @@ func (s *step) attestation(log LogRecord, key *KeyRecord) error {
 	if present != nil {
 		return ignore(reason.NoChange, "the attestation is in this log since index %d", present.Issued)
 	}
-	a := s.e.Attestation
-	if a.Programme != nil {
-		return ignore(reason.Programme, "programme %x is not in this log", *a.Programme)
+	if err := s.underProgramme(party, p); err != nil {
+		return err
 	}
-	if a.Supersedes != nil {
-		if err := s.supersede(*a.Supersedes, party); err != nil {
+	if old := s.e.Attestation.Supersedes; old != nil {
+		if err := s.supersede(*old, party); err != nil {
 			return err
 		}
 	}
@@ -46,6 +39,19 @@ func (s *step) attestation(log LogRecord, key *KeyRecord) error {
 		return err
 	}
 	return s.partyEvent(party, p, EventIssue)
+}
+
+// activeIssuer checks that the signing key is an active ordinary key of an
+// active party, and returns that.
+func (s *step) activeIssuer(key *KeyRecord) (Hash, PartyRecord, error) {
+	if err := s.activeKey(key, RoleOrdinary); err != nil {
+		return Hash{}, PartyRecord{}, err
+	}
+	party, p, err := s.partyOf(key)
+	if err == nil && p.State != StateActive {
+		err = ignore(reason.PartyEnded, "party %x ended at index %d", party, *p.End)
+	}
+	return party, p, err
 }
 
 // supersede ends an older attestation of the same party.
@@ -101,14 +107,9 @@ func changeable(a *AttestationRecord, party Hash) bool {
 // sharesPackage reports whether the old attestation and the new one have a
 // package in common.
 func (s *step) sharesPackage(old *AttestationRecord) (bool, error) {
-	leaf, err := s.r.Leaf(old.Issued, Hash(old.Leaf))
+	e, err := s.attestationLeaf(old)
 	if err != nil {
-		return false, fmt.Errorf("reading leaf %d: %w", old.Issued, err)
-	}
-	e, err := entry.Parse(leaf)
-	if err != nil {
-		// Without the cause's code, which would make the new leaf ignored.
-		return false, fmt.Errorf("%w: leaf %d, which it names, is no entry: %v", ErrRecord, old.Issued, err)
+		return false, err
 	}
 	for _, a := range e.Subjects {
 		if slices.ContainsFunc(s.e.Subjects, func(b entry.Subject) bool { return a.Purl.Package() == b.Purl.Package() }) {
@@ -116,6 +117,33 @@ func (s *step) sharesPackage(old *AttestationRecord) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// attestationLeaf reads the entry of an attestation.
+func (s *step) attestationLeaf(a *AttestationRecord) (*entry.Entry, error) {
+	e, err := s.leaf(a.Issued, a.Leaf)
+	if err == nil && e.Attestation == nil {
+		err = notWhatItsRecordSays(a.Issued)
+	}
+	return e, err
+}
+
+// leaf reads the entry at index, whose leaf hash a record has.
+func (s *step) leaf(index uint64, hash Hex) (*entry.Entry, error) {
+	leaf, err := s.r.Leaf(index, Hash(hash))
+	if err != nil {
+		return nil, fmt.Errorf("reading leaf %d: %w", index, err)
+	}
+	e, err := entry.Parse(leaf)
+	if err != nil {
+		// Without the cause's code, which would make the new leaf ignored.
+		return nil, fmt.Errorf("%w: leaf %d, which it names, is no entry: %v", ErrRecord, index, err)
+	}
+	return e, nil
+}
+
+func notWhatItsRecordSays(index uint64) error {
+	return fmt.Errorf("%w: leaf %d, which it names, is of another kind", ErrRecord, index)
 }
 
 // putAttestation writes the record of an attestation that changes: reason and

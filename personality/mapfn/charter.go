@@ -15,27 +15,33 @@ func (s *step) found() error {
 	if !slices.Contains(keyIDs(c.Roots), Hex(s.e.KeyID)) {
 		return ignore(reason.KeyUnknown, "the first charter is not signed by a root key that it names")
 	}
-	return s.charter(LogRecord{})
+	// SPEC: mapfn is 1 at index 0.
+	if c.MapFn != Version {
+		return ignore(reason.MapFunction, "a log begins with map function 1, not %d", c.MapFn)
+	}
+	return s.charter(&LogRecord{})
 }
 
 // amendCharter applies a later charter.
-func (s *step) amendCharter(log LogRecord, key *KeyRecord) error {
+func (s *step) amendCharter(key *KeyRecord) error {
 	if err := s.activeKey(key, RoleRoot); err != nil {
 		return err
 	}
 	// SPEC: an amendment's after = ns 7's last.
-	if after := s.e.Charter.After; after == nil || *after != log.Last {
-		return ignore(reason.AfterStale, "the charter was last changed at index %d", log.Last)
+	if after := s.e.Charter.After; after == nil || *after != s.log.Last {
+		return ignore(reason.AfterStale, "the charter was last changed at index %d", s.log.Last)
 	}
-	return s.charter(log)
+	// SPEC: later the fn in force or one more, which is in force from the
+	// next leaf on.
+	if fn := s.e.Charter.MapFn; fn != s.log.Fn && fn != s.log.Fn+1 {
+		return ignore(reason.MapFunction, "map function %d does not follow %d", fn, s.log.Fn)
+	}
+	return s.charter(s.log)
 }
 
 // charter writes the charter over the present record, which is zero at first.
-func (s *step) charter(log LogRecord) error {
+func (s *step) charter(log *LogRecord) error {
 	c := s.e.Charter
-	if c.MapFn != Version {
-		return ignore(reason.MapFunction, "map function %d", c.MapFn)
-	}
 	next := LogRecord{
 		V: 1, Fn: c.MapFn, Admission: c.Admission, Issuance: c.Issuance, Leaf: s.leafHash(), Last: s.index,
 		Registrars: keyIDs(c.Registrars), Roots: keyIDs(c.Roots), Successor: c.Successor,

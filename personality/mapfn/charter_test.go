@@ -136,7 +136,7 @@ func TestAmendCharter(t *testing.T) {
 			s.add("drop", s.charter(index(0), "open"))
 			return testlog.Charter(origin, index(4), "open", []*testlog.Key{s.registrar, s.root2}, s.root)
 		}, reason.CharterKeys, ""},
-		{"map function 2", keys(func(_ *scene, c *entry.Charter) { c.MapFn = 2 }), reason.MapFunction, ""},
+		{"map function 3", keys(func(_ *scene, c *entry.Charter) { c.MapFn = 3 }), reason.MapFunction, ""},
 	})
 }
 

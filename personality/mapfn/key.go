@@ -2,6 +2,7 @@ package mapfn
 
 import (
 	"math"
+	"slices"
 
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
@@ -37,7 +38,8 @@ func (s *step) addKey(key *KeyRecord) error {
 	return s.partyEvent(id, p, EventKeyAdd)
 }
 
-// endKey retires a key or declares it compromised.
+// endKey retires a key, declares it compromised, or a range of what it attested
+// void.
 func (s *step) endKey(key *KeyRecord) error {
 	id := s.e.Subjects[0].ID
 	target, err := s.keyRecord(id)
@@ -49,7 +51,7 @@ func (s *step) endKey(key *KeyRecord) error {
 	}
 	// SPEC: ordinary keys only.
 	if target.Role != RoleOrdinary {
-		return ignore(reason.RoleNotAllowed, "key %x is a %s key; only ordinary keys are retired or compromised", id, target.Role)
+		return ignore(reason.RoleNotAllowed, "key %x is a %s key; only ordinary keys are retired, compromised or void", id, target.Role)
 	}
 	_, p, err := s.partyOf(target)
 	if err != nil {
@@ -58,18 +60,21 @@ func (s *step) endKey(key *KeyRecord) error {
 	if err := s.mayEnd(key, target, p); err != nil {
 		return err
 	}
-	if s.e.Key.Action == entry.ActionRetire {
+	switch s.e.Key.Action {
+	case entry.ActionRetire:
 		return s.retireKey(id, *target, p)
+	case entry.ActionRange:
+		return s.voidRange(id, *target, p)
 	}
 	return s.compromiseKey(id, *target, p)
 }
 
 // mayEnd checks that the signer may end the target key.
 func (s *step) mayEnd(key, target *KeyRecord, p PartyRecord) error {
-	if s.e.KeyID != s.e.Subjects[0].ID {
+	if s.e.KeyID != s.e.Subjects[0].ID || s.e.Key.Action == entry.ActionRange {
 		return s.recoveryKey(key, p)
 	}
-	// SPEC: or by the key itself, which then is active (retire) or not
+	// SPEC: or, but for range, by the key itself, which then is active (retire) or not
 	// compromised (compromise), and carries no cutoff: a thief of the key
 	// could else void what its owner issued before.
 	if s.e.Key.Cutoff != nil {
@@ -87,6 +92,29 @@ func (s *step) retireKey(id Hash, target KeyRecord, p PartyRecord) error {
 	}
 	s.retire(id, target)
 	return s.partyEvent(Hash(*target.Party), p, EventRetire)
+}
+
+func (s *step) voidRange(id Hash, target KeyRecord, p PartyRecord) error {
+	r := s.e.Key.Range
+	v := Void{From: r.From, To: r.To, Reason: r.Reason, Package: r.Package}
+	// SPEC: to ≤ own index: what is yet to be issued cannot be void.
+	if v.To > s.index {
+		return ignore(reason.Cutoff, "the range ends at %d, beyond index %d", v.To, s.index)
+	}
+	if slices.Contains(target.Voids, v) {
+		return ignore(reason.NoChange, "the range is declared void already")
+	}
+	if len(target.Voids) >= maxVoids {
+		return ignore(reason.KeyLimit, "key %x has %d ranges that are void", id, len(target.Voids))
+	}
+	target.Voids = append(slices.Clip(target.Voids), v)
+	s.putKey(id, target)
+	w := Withdrawal{Kind: WithdrawalKeyRange, Reason: v.Reason, ID: id, From: v.From, To: v.To}
+	if v.Package != "" {
+		w.Flags = FlagReadLeaf
+	}
+	s.withdraw(w)
+	return s.partyEvent(Hash(*target.Party), p, EventRange)
 }
 
 func (s *step) compromiseKey(id Hash, target KeyRecord, p PartyRecord) error {

@@ -5,9 +5,6 @@ import (
 	"github.com/standing-log/standing/personality/reason"
 )
 
-// maxKeys is the number of ordinary keys a party may have, ever.
-const maxKeys = 32
-
 func (s *step) party(key *KeyRecord) error {
 	switch s.e.Party.Action {
 	case entry.ActionEnrol:

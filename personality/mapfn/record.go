@@ -18,6 +18,8 @@ const (
 	StateRetired     = "retired"
 	StateCompromised = "compromised"
 	StateEnded       = "ended"
+	StateOpen        = "open"
+	StateClosed      = "closed"
 )
 
 // Roles of keys.
@@ -47,21 +49,29 @@ func (h *Hex) UnmarshalText(b []byte) error {
 	return err
 }
 
+// Limits of what a record holds.
+const (
+	maxWithdrawn = 64 // claims of an attestation
+	maxVoids     = 16 // ranges of a key
+	maxKeys      = 32 // ordinary keys that a party ever has
+)
+
 // The records of SPEC.md, "Namespaces". Field order is the order of members.
 type (
 	// AttestationRecord is the record of namespace 1.
 	AttestationRecord struct {
-		V         int     `json:"v"`
-		State     string  `json:"state"`
-		Reason    *uint8  `json:"reason,omitempty"` // iff held or revoked
-		Issued    uint64  `json:"issued"`
-		Leaf      Hex     `json:"leaf"`
-		Last      uint64  `json:"last"`
-		Key       Hex     `json:"key"`
-		Successor *Hex    `json:"successor,omitempty"`
-		Hold      *Hex    `json:"hold,omitempty"`
-		By        *Hex    `json:"by,omitempty"`
-		Until     *uint64 `json:"until,omitempty"`
+		V         int      `json:"v"`
+		State     string   `json:"state"`
+		Reason    *uint8   `json:"reason,omitempty"` // iff held or revoked
+		Issued    uint64   `json:"issued"`
+		Leaf      Hex      `json:"leaf"`
+		Last      uint64   `json:"last"`
+		Key       Hex      `json:"key"`
+		Successor *Hex     `json:"successor,omitempty"`
+		Withdrawn []string `json:"withdrawn,omitempty"` // ids of claims, sorted
+		Hold      *Hex     `json:"hold,omitempty"`
+		By        *Hex     `json:"by,omitempty"`
+		Until     *uint64  `json:"until,omitempty"`
 	}
 
 	// ListRecord is the record of namespaces 2, 3 and 4.
@@ -82,6 +92,17 @@ type (
 		Cutoff *uint64 `json:"cutoff,omitempty"`
 		Party  *Hex    `json:"party,omitempty"`
 		Last   uint64  `json:"last"`
+		Voids  []Void  `json:"voids,omitempty"` // in log order
+	}
+
+	// Void is a range of indexes: what the key attested in it, From <=
+	// issued < To, about Package or, where that is empty, about anything,
+	// counts as revoked.
+	Void struct {
+		From    uint64 `json:"from"`
+		To      uint64 `json:"to"`
+		Reason  uint8  `json:"reason"`
+		Package string `json:"package,omitempty"`
 	}
 
 	// PartyRecord is the record of namespace 6.
@@ -112,11 +133,22 @@ type (
 		Roots      []Hex  `json:"roots"`
 		Successor  string `json:"successor,omitempty"`
 	}
+
+	// ProgrammeRecord is the record of namespace 8.
+	ProgrammeRecord struct {
+		V      int    `json:"v"`
+		State  string `json:"state"`
+		Issued uint64 `json:"issued"`
+		At     uint64 `json:"at"` // of the newest rules, as Leaf
+		Leaf   Hex    `json:"leaf"`
+		Last   uint64 `json:"last"`
+		Party  Hex    `json:"party"`
+	}
 )
 
-// record is any of the five.
+// record is any of the six.
 type record interface {
-	AttestationRecord | ListRecord | KeyRecord | PartyRecord | LogRecord
+	AttestationRecord | ListRecord | KeyRecord | PartyRecord | LogRecord | ProgrammeRecord
 }
 
 // marshal writes a record. Its fields hold nothing that needs escaping, and
@@ -149,8 +181,19 @@ func ParseAttestation(b []byte) (AttestationRecord, error) {
 			slices.Contains([]string{StateActive, StateHeld, StateSuperseded, StateRevoked}, r.State) &&
 			(r.Reason != nil) == (held || r.State == StateRevoked) &&
 			(r.Hold != nil) == held && (r.By != nil) == held && (r.Until != nil) == held &&
-			(r.State != StateSuperseded || r.Successor != nil)
+			(r.State != StateSuperseded || r.Successor != nil) &&
+			len(r.Withdrawn) <= maxWithdrawn && ascending(r.Withdrawn)
 	})
+}
+
+// ascending reports whether s is sorted, without two that are equal.
+func ascending(s []string) bool {
+	for i := 1; i < len(s); i++ {
+		if s[i] <= s[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 // ParseList parses a record of namespaces 2, 3 and 4.
@@ -167,7 +210,8 @@ func ParseKey(b []byte) (KeyRecord, error) {
 			(owned || r.Role == RoleRegistrar || r.Role == RoleRoot) &&
 			(r.End != nil) == (r.State != StateActive) &&
 			(r.Cutoff != nil) == (r.State == StateCompromised) &&
-			(r.Party != nil) == owned
+			(r.Party != nil) == owned &&
+			len(r.Voids) <= maxVoids && !slices.ContainsFunc(r.Voids, func(v Void) bool { return v.From >= v.To })
 	})
 }
 
@@ -182,7 +226,15 @@ func ParseParty(b []byte) (PartyRecord, error) {
 // ParseLog parses the record of namespace 7.
 func ParseLog(b []byte) (LogRecord, error) {
 	return unmarshal(b, func(r LogRecord) bool {
-		return r.V == 1 && r.Fn > 0 && (r.Issuance == "open" || r.Issuance == "closed") &&
+		return r.V == 1 && r.Fn > 0 && (r.Issuance == StateOpen || r.Issuance == StateClosed) &&
 			len(r.Registrars) > 0 && len(r.Roots) > 0
+	})
+}
+
+// ParseProgramme parses a record of namespace 8.
+func ParseProgramme(b []byte) (ProgrammeRecord, error) {
+	return unmarshal(b, func(r ProgrammeRecord) bool {
+		return r.V == 1 && (r.State == StateOpen || r.State == StateClosed) &&
+			r.Issued <= r.At && r.At <= r.Last
 	})
 }

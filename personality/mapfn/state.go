@@ -8,7 +8,7 @@ type Hash = [32]byte
 // NS is a namespace of the status map (SPEC.md, "Namespaces").
 type NS byte
 
-// The namespaces of map function 1. Namespace 8, programmes, is reserved.
+// The namespaces of map function 1.
 const (
 	NSAttestation NS = 1 // data: attestation id, 32 bytes
 	NSComponent   NS = 2 // data: purl with version, up to the first '?' or '#'
@@ -17,6 +17,7 @@ const (
 	NSKey         NS = 5 // data: keyid, 32 bytes
 	NSParty       NS = 6 // data: party id, 32 bytes
 	NSLog         NS = 7 // data: empty
+	NSProgramme   NS = 8 // data: programme id, 32 bytes
 )
 
 // Reader gives Step the state it may read, and nothing else (SPEC.md, "Bounded
@@ -68,15 +69,19 @@ type Writes struct {
 // EventKind says what an Event of an event list records.
 type EventKind byte
 
-// Kinds of events. 10 and 14 to 16 are reserved (SPEC.md, "Event lists").
+// Kinds of events (SPEC.md, "Event lists").
 const (
 	EventIssue      EventKind = 1
 	EventKeyAdd     EventKind = 7
 	EventRetire     EventKind = 8
 	EventCompromise EventKind = 9
+	EventRange      EventKind = 10
 	EventEnrol      EventKind = 11
 	EventAmend      EventKind = 12
 	EventEnd        EventKind = 13
+	EventPublish    EventKind = 14 // of a programme, as the two that follow
+	EventRules      EventKind = 15
+	EventClose      EventKind = 16
 )
 
 // EventSize is the length of a marshalled Event.
@@ -95,15 +100,20 @@ const WithdrawalSize = 60
 // WithdrawalKind says what a Withdrawal means.
 type WithdrawalKind byte
 
-// Kinds of withdrawals. 4 and 7 are reserved (SPEC.md, "Withdrawal list").
+// Kinds of withdrawals (SPEC.md, "Withdrawal list").
 const (
 	WithdrawalRevoked    WithdrawalKind = 1
 	WithdrawalHeld       WithdrawalKind = 2
 	WithdrawalReinstated WithdrawalKind = 3
+	WithdrawalClaims     WithdrawalKind = 4
 	WithdrawalSuperseded WithdrawalKind = 5
 	WithdrawalKeyCutoff  WithdrawalKind = 6
+	WithdrawalKeyRange   WithdrawalKind = 7
 	WithdrawalPartyEnded WithdrawalKind = 8
 )
+
+// FlagReadLeaf in a Withdrawal's flags says that its leaf has more to say.
+const FlagReadLeaf uint16 = 1
 
 // Withdrawal is a record of the withdrawal list: u64 event index ‖ u8 kind ‖
 // u8 reason ‖ u16 flags ‖ 32-byte id, keyid or party id ‖ u64 from ‖ u64 to.

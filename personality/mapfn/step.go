@@ -44,11 +44,17 @@ type Keys interface {
 
 // Step returns what the leaf at index does to the state that r shows. A leaf
 // that is ignored gives an error with a code of package reason (reason.CodeOf
-// is not empty); any other error is the Reader's. A seal or stray gives nil
-// and no error.
+// is not empty); any other error is the Reader's, or ErrFunction. A seal or
+// stray gives nil and no error.
 func Step(origin string, leaf []byte, index uint64, r Reader, keys Keys) (*Writes, error) {
 	if seal.Is(leaf) {
 		return nil, nil
+	}
+	// First of all: another function may give a meaning to what is no entry
+	// under this one.
+	log, err := logRecord(index, r)
+	if err != nil {
+		return nil, err
 	}
 	e, err := entry.Parse(leaf)
 	if err != nil {
@@ -61,7 +67,7 @@ func Step(origin string, leaf []byte, index uint64, r Reader, keys Keys) (*Write
 	if err := e.Verify(key); err != nil {
 		return nil, err
 	}
-	return Apply(origin, e, index, r)
+	return apply(origin, e, index, r, log)
 }
 
 // signer finds the key that an entry names: the first charter carries it.
@@ -95,11 +101,61 @@ func Apply(origin string, e *entry.Entry, index uint64, r Reader) (*Writes, erro
 	if !e.Verified() {
 		return nil, ErrUnverified
 	}
-	s := &step{origin: origin, e: e, index: index, r: r, w: &Writes{}}
+	log, err := logRecord(index, r)
+	if err != nil {
+		return nil, err
+	}
+	return apply(origin, e, index, r, log)
+}
+
+func apply(origin string, e *entry.Entry, index uint64, r Reader, log *LogRecord) (*Writes, error) {
+	s := &step{origin: origin, e: e, index: index, r: r, log: log, w: &Writes{}}
 	if err := s.run(); err != nil {
 		return nil, err
 	}
 	return s.w, nil
+}
+
+// ErrFunction is wrapped by the error for a leaf under another map function.
+// It says nothing about the leaf, which is neither ignored nor applied: who
+// reads a log MUST stop there.
+var ErrFunction = errors.New("another map function is in force")
+
+// InForce returns the map function in force for the next leaf, which line 5 of
+// a seal there says. r shows the state after the leaves before it.
+//
+// SPEC: the fn of the ns 7 record; 1 where there is no log.
+func InForce(r Reader) (uint16, error) {
+	b, err := r.Record(NSLog, nil)
+	if err != nil {
+		return 0, fmt.Errorf("reading the log's record: %w", err)
+	}
+	if b == nil {
+		return Version, nil
+	}
+	log, err := ParseLog(b)
+	return log.Fn, err
+}
+
+// logRecord returns the record of namespace 7, or nil if leaf 0 founds no log.
+func logRecord(index uint64, r Reader) (*LogRecord, error) {
+	// SPEC: function 1 at index 0.
+	if index == 0 {
+		return nil, nil
+	}
+	b, err := r.Record(NSLog, nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log's record: %w", err)
+	}
+	if b == nil {
+		return nil, nil
+	}
+	log, err := ParseLog(b)
+	// SPEC: who meets a leaf under a function he does not know stops there.
+	if err == nil && log.Fn != Version {
+		err = fmt.Errorf("leaf %d: %w: function %d since index %d", index, ErrFunction, log.Fn, log.Last)
+	}
+	return &log, err
 }
 
 // step is one application of the map function.
@@ -108,6 +164,7 @@ type step struct {
 	e      *entry.Entry
 	index  uint64
 	r      Reader
+	log    *LogRecord // nil where there is no log
 	w      *Writes
 }
 
@@ -127,9 +184,8 @@ func (s *step) run() error {
 		}
 		return s.found()
 	}
-	log, err := s.log()
-	if err != nil {
-		return err
+	if s.log == nil {
+		return ignore(reason.NoLog, "leaf 0 is not a charter")
 	}
 	key, err := s.signer()
 	if err != nil {
@@ -137,13 +193,15 @@ func (s *step) run() error {
 	}
 	switch s.e.Kind {
 	case entry.KindCharter:
-		return s.amendCharter(log, key)
+		return s.amendCharter(key)
 	case entry.KindParty:
 		return s.party(key)
 	case entry.KindKey:
 		return s.key(key)
+	case entry.KindProgramme:
+		return s.programme(key)
 	case entry.KindAttestation:
-		return s.attestation(log, key)
+		return s.attestation(key)
 	case entry.KindRevocation:
 		return s.revocation(key)
 	}
@@ -160,6 +218,8 @@ func (s *step) checkLog() error {
 		named = e.Party.Log
 	case entry.KindKey:
 		named = e.Key.Log
+	case entry.KindProgramme:
+		named = e.Programme.Log
 	case entry.KindRevocation:
 		named = e.Revocation.Log
 	case entry.KindAttestation:
@@ -175,18 +235,6 @@ func (s *step) checkLog() error {
 		return ignore(reason.WrongLog, "the entry is not made for %s", s.origin)
 	}
 	return nil
-}
-
-// log returns the record of namespace 7, without which there is no log.
-func (s *step) log() (LogRecord, error) {
-	b, err := s.r.Record(NSLog, nil)
-	if err != nil {
-		return LogRecord{}, fmt.Errorf("reading the log's record: %w", err)
-	}
-	if b == nil {
-		return LogRecord{}, ignore(reason.NoLog, "leaf 0 is not a charter")
-	}
-	return ParseLog(b)
 }
 
 // keyRecord returns the record of a key, or nil.

@@ -2,14 +2,13 @@ package reason
 
 // gRPC status names used in the table.
 const (
-	invalid       = "InvalidArgument"
-	exhausted     = "ResourceExhausted"
-	precondition  = "FailedPrecondition"
-	denied        = "PermissionDenied"
-	notFound      = "NotFound"
-	unimplemented = "Unimplemented"
-	unavailable   = "Unavailable"
-	internal      = "Internal"
+	invalid      = "InvalidArgument"
+	exhausted    = "ResourceExhausted"
+	precondition = "FailedPrecondition"
+	denied       = "PermissionDenied"
+	notFound     = "NotFound"
+	unavailable  = "Unavailable"
+	internal     = "Internal"
 )
 
 // The codes. Their meaning is in the table below.
@@ -54,6 +53,7 @@ const (
 	KeyNotActive   Code = "key-not-active"
 	RoleNotAllowed Code = "role-not-allowed"
 	NotYours       Code = "not-your-attestation"
+	NotYourProg    Code = "not-your-programme"
 	PartyEnded     Code = "party-ended"
 	IssuanceClosed Code = "issuance-closed"
 
@@ -67,18 +67,21 @@ const (
 	Cutoff        Code = "cutoff-invalid"
 	Supersedes    Code = "supersedes-invalid"
 	Programme     Code = "programme-unknown"
+	ProgClosed    Code = "programme-closed"
+	ProgRules     Code = "programme-rules"
+	ClaimUnknown  Code = "claim-unknown"
+	ClaimsLimit   Code = "claims-limit"
 	NoChange      Code = "no-change"
 	CharterKeys   Code = "charter-keys"
 	MapFunction   Code = "map-function"
 
 	// Admission (this log's own rules).
-	KindNotServed Code = "kind-not-served"
-	PersonalData  Code = "personal-data"
-	PurlType      Code = "purl-type-rule"
-	ReasonDetail  Code = "reason-detail-missing"
-	Validity      Code = "validity"
-	LegalBasis    Code = "legal-basis"
-	Catalogue     Code = "catalogue-unknown"
+	PersonalData Code = "personal-data"
+	PurlType     Code = "purl-type-rule"
+	ReasonDetail Code = "reason-detail-missing"
+	Validity     Code = "validity"
+	LegalBasis   Code = "legal-basis"
+	Catalogue    Code = "catalogue-unknown"
 
 	// Requests and the node.
 	RequestMalformed Code = "request-malformed"
@@ -173,8 +176,8 @@ var table = []Entry{
 		"a key to be enrolled is already known to this log, in whatever role",
 		"make a fresh key: a key serves one party in one role, once"},
 	{KeyLimit, precondition, 409,
-		"the party has had 32 ordinary keys",
-		"enrol anew"},
+		"the party has had 32 ordinary keys, or the key has 16 ranges declared void",
+		"enrol anew; declare the key compromised"},
 	{Possession, invalid, 400,
 		"a key's proof of possession does not verify for this log, name and role",
 		"run `standing join` again with all keys at hand"},
@@ -189,7 +192,10 @@ var table = []Entry{
 		"sign with the key that entry/SPEC.md names for the action"},
 	{NotYours, denied, 403,
 		"the attestation is another party's",
-		"ask its issuer, or dispute it outside the log"},
+		"ask its issuer, or dispute it outside the log; a programme's operator names the programme"},
+	{NotYourProg, denied, 403,
+		"the programme is another party's",
+		"sign as the party that published it, or leave the programme out"},
 	{PartyEnded, denied, 403,
 		"the party has ended: its keys may only withdraw",
 		"enrol anew to issue again"},
@@ -215,14 +221,26 @@ var table = []Entry{
 		"the hold named is not the one in force, or was placed by another party",
 		"name the hold that is in force; only who placed it can lift it"},
 	{Cutoff, precondition, 409,
-		"a cutoff lies beyond its own index, is not lower than the present one, or was set by the key itself",
-		"leave the cutoff out, or sign with the recovery key"},
+		"a cutoff or the end of a range lies beyond its own index, a cutoff is not lower than the present one, or was set by the key itself",
+		"leave the cutoff out or lower the index, and sign with the recovery key"},
 	{Supersedes, precondition, 409,
 		"the attestation to be superseded is another party's, no longer stands, or shares no package",
 		"name an own attestation that stands and covers a common package"},
 	{Programme, precondition, 409,
 		"the programme is not in this log",
-		"leave the programme out"},
+		"check its id with `standing status`, or leave the programme out"},
+	{ProgClosed, precondition, 409,
+		"the programme is closed: nothing is issued or withdrawn in its name any more",
+		"leave the programme out, or name the one that took its place"},
+	{ProgRules, precondition, 409,
+		"the programme's rules do not allow it: another member, role or catalogue, or a shorter period of validity",
+		"read the programme's newest entry, issue within its rules or leave the programme out"},
+	{ClaimUnknown, notFound, 404,
+		"the attestation has no claim of this id",
+		"name ids of claims that the attestation answers"},
+	{ClaimsLimit, precondition, 409,
+		"more than 64 claims of the attestation would be withdrawn",
+		"revoke the attestation, and issue anew what still holds"},
 	{NoChange, precondition, 409,
 		"the entry would change nothing",
 		"nothing needs to be done"},
@@ -230,11 +248,8 @@ var table = []Entry{
 		"the charter's keys overlap, are spent, or leave the log without one",
 		"name 1 to 8 fresh or present keys of each role"},
 	{MapFunction, precondition, 409,
-		"the charter names a map function this version does not implement",
-		"name map function 1, or update the node"},
-	{KindNotServed, unimplemented, 501,
-		"this log does not take this kind or action yet",
-		"leave it out; GetLogInfo lists what is taken"},
+		"the charter's map function is neither the one in force nor the next, or this program cannot run it",
+		"name the function that is in force, or update the node"},
 	{PersonalData, invalid, 400,
 		"the entry seems to name a person or a personal mail address, which could never be removed",
 		"use the organisation's name and a role mailbox; keep persons in evidence beside the log"},
