@@ -155,7 +155,7 @@ func (n *Node) makeTrust(witnesses int) {
 	n.check(err)
 	for i, c := range n.Policy.Cosigners() {
 		client, err := cosign.NewClient(cosign.Config{
-			URL: "http://witness.invalid", Cosigners: []trust.Cosigner{c}, HTTP: inProcess(n.Witnesses[i]),
+			URL: "http://witness.invalid", Cosigners: []trust.Cosigner{c}, HTTP: inProcess(n.Witnesses[i]), Now: n.Now,
 		})
 		n.check(err)
 		n.clients = append(n.clients, client)
