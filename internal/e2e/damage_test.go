@@ -549,3 +549,14 @@ func TestDamagedWitness(t *testing.T) {
 		t.Errorf("another checkpoint: %s, %v", after, err)
 	}
 }
+
+// replace puts a directory into the place of another.
+func replace(t *testing.T, dir, by string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(dir, os.DirFS(by)); err != nil {
+		t.Fatal(err)
+	}
+}
