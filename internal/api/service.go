@@ -247,7 +247,7 @@ func (s *Service) attestation(f prover.Found, asOf time.Time) *standingv1.Attest
 
 // verdict is what a verifier with default rules says.
 func (s *Service) verdict(f prover.Found, asOf time.Time) verify.Verdict {
-	if causes := verify.Judge(f.Entry.Attestation, f.Record, f.Key, s.Now()); len(causes) > 0 {
+	if causes := verify.Judge(f.Entry, f.Record, f.Key, s.Now()); len(causes) > 0 {
 		return causes[0].Verdict
 	}
 	if s.Now().Sub(asOf) > verify.DefaultMaxAge {

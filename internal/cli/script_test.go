@@ -29,6 +29,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
+			vectors, err := filepath.Abs("../../personality/verify/testdata")
+			if err != nil {
+				return err
+			}
+			env.Setenv("VECTORS", vectors)
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
 			if !strings.HasPrefix(filepath.Base(env.WorkDir), "script-log-") {
 				return nil

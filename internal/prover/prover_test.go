@@ -72,7 +72,7 @@ func status(t *testing.T, s *prover.State, id testnode.Hash, now time.Time) veri
 	if err != nil || total != 1 || len(found) != 1 || found[0].Entry.ID != id {
 		t.Fatalf("%d of %d found, %v", len(found), total, err)
 	}
-	causes := verify.Judge(found[0].Entry.Attestation, found[0].Record, found[0].Key, now)
+	causes := verify.Judge(found[0].Entry, found[0].Record, found[0].Key, now)
 	if len(causes) == 0 {
 		return verify.Active
 	}

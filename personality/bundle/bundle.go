@@ -12,6 +12,7 @@ package bundle
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -45,6 +46,7 @@ type Bundle struct {
 	Attestations List[Attestation] `json:"attestations"`
 	Keys         List[Key]         `json:"keys"`
 	Parties      List[Party]       `json:"parties"`
+	Programmes   List[Programme]   `json:"programmes,omitzero"`
 	Causes       List[Cause]       `json:"causes,omitzero"`
 }
 
@@ -109,6 +111,15 @@ type Party struct {
 	Proof  Base64 `json:"proof"`
 }
 
+// Programme is a programme that an attestation names, with the proof of its
+// record and its newest rules.
+type Programme struct {
+	ID     ID     `json:"id"`
+	Entry  Leaf   `json:"entry"`
+	Record Record `json:"record"`
+	Proof  Base64 `json:"proof"`
+}
+
 // Cause is an entry behind a verdict.
 type Cause struct {
 	Entry Leaf   `json:"entry"`
@@ -151,6 +162,22 @@ func (r *Record) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	err = v.Compact()
 	*r = Record(v)
 	return err
+}
+
+// ID is the id of an event, 64 hex in the file.
+type ID Hash
+
+// MarshalText encodes the id.
+func (i ID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, i[:]), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (i *ID) UnmarshalText(text []byte) error {
+	b, err := hex.AppendDecode(nil, text)
+	if err != nil || len(b) != len(i) || !bytes.Equal(hex.AppendEncode(nil, b), text) {
+		return errors.New("not 64 digits of lower-case hex")
+	}
+	*i = ID(b)
+	return nil
 }
 
 // Base64 is a byte string, canonical in the file.
@@ -220,8 +247,8 @@ func Parse(data []byte) (*Bundle, error) {
 	// SPEC: at most 4,096 attestations. Keys and parties nobody refers to are
 	// verify's to refuse.
 	n := len(b.Attestations)
-	if n < 1 || n > MaxAttestations || len(b.Causes) > 2*n {
-		return nil, fmt.Errorf("%w: %d attestations, %d causes", ErrMalformed, n, len(b.Causes))
+	if n < 1 || n > MaxAttestations || len(b.Causes) > 2*n || len(b.Programmes) > n {
+		return nil, fmt.Errorf("%w: %d attestations, %d causes, %d programmes", ErrMalformed, n, len(b.Causes), len(b.Programmes))
 	}
 	if !b.complete() {
 		return nil, fmt.Errorf("%w: a member is missing or empty", ErrMalformed)
@@ -232,7 +259,8 @@ func Parse(data []byte) (*Bundle, error) {
 // complete reports whether every member is there that has to be, and normalises
 // what may be absent.
 //
-// SPEC: members are exactly these; none is empty but parties and causes. What an
+// SPEC: members are exactly these; none is empty but parties, programmes
+// and causes. What an
 // attestation lacks is verify's to say: it is what people try.
 func (b *Bundle) complete() bool {
 	ok := b.Checkpoint != "" && b.Seal.Leaf != "" && b.Seal.Path != nil && b.Keys != nil && b.Parties != nil
@@ -245,9 +273,15 @@ func (b *Bundle) complete() bool {
 	for _, p := range b.Parties {
 		ok = ok && len(p.Entry) > 0 && len(p.Proof) > 0 && p.Record != nil
 	}
+	for _, p := range b.Programmes {
+		ok = ok && len(p.Entry) > 0 && len(p.Proof) > 0 && p.Record != nil && p.ID != (ID{})
+	}
 	for _, c := range b.Causes {
 		// Leaf 0 is the charter: the cause of nothing here.
 		ok = ok && len(c.Entry) > 0 && c.Path != nil && c.Index > 0
+	}
+	if len(b.Programmes) == 0 {
+		b.Programmes = nil
 	}
 	if len(b.Causes) == 0 {
 		b.Causes = nil

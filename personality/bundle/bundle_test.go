@@ -11,9 +11,13 @@ const minimal = `{"mediaType":"application/vnd.standing.bundle.v1+json","checkpo
 	`"attestations":[{"entry":` + leaf + `,"path":"` + hash + `","record":{"v":1},"proof":"AQ=="}],` +
 	`"keys":[{"spki":"AQ==","record":{"v":1},"proof":"AQ=="}],` +
 	`"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],` +
+	programmes +
 	`"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]}`
 
+const programmes = `"programmes":[{"id":"` + id + `","entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],`
+
 const (
+	id   = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	hash = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	leaf = `{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"` +
 		`0000000000000000000000000000000000000000000000000000000000000000","sig":"AQ=="}]}`
@@ -30,6 +34,19 @@ func TestParse(t *testing.T) {
 		{"white space", `{"v":1}`, "{ \"v\":\n1\t}", true},
 		{"no causes", `,"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]`, "", true},
 		{"empty causes", `[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]`, "[]", true},
+		{"no programmes", programmes, "", true},
+		{"empty programmes", programmes, `"programmes":[],`, true},
+		{"programme without id", `"id":"` + id + `",`, "", false},
+		{"programme of id 0", id, strings.Repeat("0", 64), false},
+		{"id in upper case", id, strings.ToUpper(id), false},
+		{"id of 31 bytes", id, id[2:], false},
+		{"id of 33 bytes", id, id + "00", false},
+		{"id that is no hex", id, "g" + id[1:], false},
+		{"programme without entry", `"id":"` + id + `","entry":` + leaf, `"id":"` + id + `"`, false},
+		{"programme without record", `,"record":{"v":1},"proof":"AQ=="}],"causes"`, `,"proof":"AQ=="}],"causes"`, false},
+		{"programme without proof", `,"proof":"AQ=="}],"causes"`, `}],"causes"`, false},
+		{"more programmes than attestations", `"programmes":[`, `"programmes":[` + programmes[len(`"programmes":[`):len(programmes)-2] + ",", false},
+		{"null programmes", programmes, `"programmes":null,`, false},
 		{"escapes", `"seal":`, `"\u0073eal":`, true},
 		{"absent record", `"path":"` + hash + `","record":{"v":1},"proof"`, `"proof"`, true},
 		{"base64url in an entry", `"sig":"AQ=="`, `"sig":"_w=="`, true},

@@ -47,7 +47,7 @@ func checkRoundTrip(parse func([]byte) (*Bundle, error), data []byte) error {
 }
 
 // plain reads a file with the standard library, makes its entries canonical,
-// and drops an empty list of causes.
+// and drops empty lists that may be absent.
 func plain(data []byte) any {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -56,8 +56,10 @@ func plain(data []byte) any {
 		return err
 	}
 	root, _ := v.(map[string]any)
-	if causes, ok := root["causes"].([]any); ok && len(causes) == 0 {
-		delete(root, "causes")
+	for _, name := range []string{"programmes", "causes"} {
+		if list, ok := root[name].([]any); ok && len(list) == 0 {
+			delete(root, name)
+		}
 	}
 	canonical(v)
 	return v

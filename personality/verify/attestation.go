@@ -50,6 +50,7 @@ func (v *verifier) evidence(a *bundle.Attestation, r *Result) error {
 	if err != nil {
 		return err
 	}
+	v.programme(e, r)
 	if err := v.record(a, e, r); err != nil {
 		return err
 	}
@@ -69,6 +70,22 @@ func (v *verifier) signer(e *entry.Entry) (*signer, error) {
 		v.parties[Hash(*k.record.Party)].used = true
 	}
 	return k, e.Verify(k.key)
+}
+
+// programme finds the programme that e names among the bundle's, if it is there:
+// it adds to what is shown, and changes no verdict.
+func (v *verifier) programme(e *entry.Entry, r *Result) {
+	id := e.Attestation.Programme
+	if id == nil || v.programmes[*id] == nil {
+		return
+	}
+	p := v.programmes[*id]
+	p.used = true
+	r.Programme = &Programme{ID: fmt.Sprintf("prog:%x", *id), Open: p.record.State == mapfn.StateOpen, Rules: p.rules,
+		Party: fmt.Sprintf("party:%x", p.record.Party)}
+	if operator := v.parties[Hash(p.record.Party)]; operator != nil {
+		r.Programme.PartyName = operator.enrol.Name
+	}
 }
 
 // record checks the map's record of e, or its absence.
@@ -120,13 +137,15 @@ func (v *verifier) party(k *signer, r *Result) error {
 
 // judge sets the verdict: the first that applies decides, all are listed.
 func (v *verifier) judge(r *Result) {
-	r.Causes = Judge(r.Entry.Attestation, *r.Record, v.keys[r.Entry.KeyID].record, v.o.Now)
+	r.Causes = Judge(r.Entry, *r.Record, v.keys[r.Entry.KeyID].record, v.o.Now)
 	for i := range r.Causes {
-		if e := v.cause(r.Causes[i].EventIndex, r); e != nil {
-			r.Causes[i].Event = e.Entry
+		c := &r.Causes[i]
+		if e := v.causes[c.EventIndex]; e != nil && c.Explained(e.Entry) {
+			c.Event, e.used = e.Entry, true
 		}
 	}
 	r.Causes = append(v.unlogged(r), r.Causes...)
+	r.Untouched = v.untouched(r)
 	// SPEC: bad news needs no freshness; good news does.
 	// The log's own clock, if it is ahead, would keep good news for ever.
 	asOf := v.report.AsOf.Format(time.RFC3339)
@@ -141,56 +160,18 @@ func (v *verifier) judge(r *Result) {
 	}
 }
 
-// Judge returns what speaks against an attestation with record a, signed by a
-// key with record k, at the time now, the worst first; nothing if it stands.
-// It does not judge freshness, and proves nothing.
-func Judge(p *entry.Attestation, a mapfn.AttestationRecord, k mapfn.KeyRecord, now time.Time) []Cause {
-	var causes []Cause
-	add := func(verdict Verdict, index uint64, format string, args ...any) {
-		causes = append(causes, Cause{Verdict: verdict, Detail: fmt.Sprintf(format, args...), EventIndex: index})
+// untouched reports whether the reader named the claims he relies on, and each
+// is an item of the attestation and not withdrawn.
+func (v *verifier) untouched(r *Result) bool {
+	claims := r.Entry.Attestation.Claims
+	if claims == nil || len(v.o.Claims) == 0 {
+		return false
 	}
-	date := func(t uint64) string { return time.Unix(int64(t), 0).UTC().Format(time.DateOnly) }
-	if a.State == mapfn.StateRevoked {
-		add(Revoked, a.Last, "revoked at index %d", a.Last)
+	for _, id := range v.o.Claims {
+		item := slices.ContainsFunc(claims.Items, func(c entry.Claim) bool { return c.ID == id })
+		if !item || slices.Contains(r.Record.Withdrawn, id) {
+			return false
+		}
 	}
-	if k.Cutoff != nil && *k.Cutoff <= a.Issued {
-		add(KeyVoid, k.Last, "issued at index %d, and its key counts only below %d", a.Issued, *k.Cutoff)
-	}
-	if a.State == mapfn.StateSuperseded {
-		add(Superseded, a.Last, "superseded by att:%x at index %d", *a.Successor, a.Last)
-	}
-	unix := uint64(max(now.Unix(), 0))
-	switch {
-	case a.State == mapfn.StateHeld && *a.Until <= unix:
-		add(Lapsed, a.Last, "suspended at index %d until %s, which came without a decision", a.Last, date(*a.Until))
-	case a.State == mapfn.StateHeld:
-		add(Suspended, a.Last, "suspended at index %d until %s", a.Last, date(*a.Until))
-	}
-	if unix < p.ValidFrom || unix >= p.ValidUntil {
-		add(Expired, 0, "valid from %s until before %s", date(p.ValidFrom), date(p.ValidUntil))
-	}
-	return causes
-}
-
-// cause returns the entry at index that the bundle carries, if it is about r:
-// the attestation, its successor, or its key.
-func (v *verifier) cause(index uint64, r *Result) *event {
-	e := v.causes[index]
-	if e == nil || !e.about(r) {
-		return nil
-	}
-	e.used = true
-	return e
-}
-
-func (e *event) about(r *Result) bool {
-	switch e.Kind {
-	case entry.KindAttestation:
-		return e.Attestation.Supersedes != nil && *e.Attestation.Supersedes == r.Entry.ID
-	case entry.KindRevocation:
-		return names(e.Entry, r.Entry.ID)
-	case entry.KindKey:
-		return e.Subjects[0].ID == r.Entry.KeyID
-	}
-	return false
+	return true
 }

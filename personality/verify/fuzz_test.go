@@ -22,6 +22,7 @@ func newFuzzed(t testing.TB) *fuzzed {
 	f := &fuzzed{truth: truth{}, reader: s.Reader()}
 	f.seeds = [][]byte{
 		s.bundle("active"), s.bundle("void and revoked"), s.bundle("revoked", "of another", "superseded", "held"),
+		s.bundle("under a programme", "partial", "in range of its package"), s.bundle("withdrawn by the operator"),
 		s.absent(s.make("never", s.steward.Keys[0], nil), "active"), s.early,
 	}
 	for _, seed := range f.seeds {
@@ -88,6 +89,7 @@ func TestPlanted(t *testing.T) {
 		"takes revoked for active":         {lenient(verify.Revoked), true},
 		"takes not logged for active":      {lenient(verify.NotLogged), true},
 		"takes held for active":            {lenient(verify.Suspended), true},
+		"takes partial for active":         {lenient(verify.Partial), true},
 		"forgets the worst": {func(data []byte, o verify.Options) *verify.Report {
 			r := verify.Bundle(data, o)
 			if len(r.Results) > 1 {

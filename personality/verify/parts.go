@@ -27,13 +27,21 @@ type party struct {
 	used   bool
 }
 
+// programme is a programme whose record is proven, with its newest rules.
+type programme struct {
+	record mapfn.ProgrammeRecord
+	rules  *entry.Programme
+	used   bool
+}
+
 // event is an entry whose inclusion is proven.
 type event struct {
 	*entry.Entry
 	used bool
 }
 
-// loadParts verifies what attestations share: keys, parties and causes.
+// loadParts verifies what attestations share: keys, parties, programmes and
+// causes.
 func (v *verifier) loadParts() error {
 	for i := range v.b.Keys {
 		if err := v.loadKey(&v.b.Keys[i]); err != nil {
@@ -43,6 +51,11 @@ func (v *verifier) loadParts() error {
 	for i := range v.b.Parties {
 		if err := v.loadParty(&v.b.Parties[i]); err != nil {
 			return fmt.Errorf("party %d: %w", i, err)
+		}
+	}
+	for i := range v.b.Programmes {
+		if err := v.loadProgramme(&v.b.Programmes[i]); err != nil {
+			return fmt.Errorf("programme %d: %w", i, err)
 		}
 	}
 	v.causes = map[uint64]*event{}
@@ -108,6 +121,29 @@ func (v *verifier) loadParty(p *bundle.Party) error {
 	return nil
 }
 
+func (v *verifier) loadProgramme(p *bundle.Programme) error {
+	e, err := entry.Parse(p.Entry)
+	if err != nil {
+		return err
+	}
+	record, err := mapfn.ParseProgramme(p.Record)
+	if err != nil {
+		return err
+	}
+	if err := v.present(mapfn.NSProgramme, p.ID[:], p.Record, p.Proof); err != nil {
+		return err
+	}
+	// SPEC: its entry hashes to its leaf, so it is the newest rules.
+	if leafHash(p.Entry) != Hash(record.Leaf) || e.Kind != entry.KindProgramme || e.Programme.Action == entry.ActionClose {
+		return errors.New("the entry is not its newest rules")
+	}
+	if v.programmes[Hash(p.ID)] != nil {
+		return errors.New("stands twice in the bundle")
+	}
+	v.programmes[Hash(p.ID)] = &programme{record: record, rules: e.Programme}
+	return nil
+}
+
 func (v *verifier) loadCause(c *bundle.Cause) error {
 	if err := v.included(c.Entry, c.Index, c.Path); err != nil {
 		return err
@@ -140,6 +176,11 @@ func (v *verifier) unused() error {
 	for id, p := range v.parties {
 		if !p.used {
 			return fmt.Errorf("party %x belongs to no attestation of the bundle", id)
+		}
+	}
+	for id, p := range v.programmes {
+		if !p.used {
+			return fmt.Errorf("programme %x is named by no attestation of the bundle", id)
 		}
 	}
 	for index, e := range v.causes {

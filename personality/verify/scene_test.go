@@ -20,10 +20,13 @@ const day = 24 * time.Hour
 type scene struct {
 	*testnode.Node
 	t testing.TB
-	// steward has four keys: the second is compromised in the end, the third
-	// retired, the fourth compromised from the beginning of the log. ended has
-	// ended; other is nobody special.
+	// steward has five keys: the second is compromised in the end, the third
+	// retired, the fourth compromised from the beginning of the log; of what the
+	// fifth attested, ranges are void. ended has ended; other is nobody special,
+	// and operates a programme.
 	steward, ended, other *testlog.Party
+	programme             testnode.Hash
+	published             *entry.Entry // the programme's first rules
 	att                   map[string]*entry.Entry
 	// early is the bundle of what became revoked, when it was not.
 	early []byte
@@ -32,7 +35,7 @@ type scene struct {
 // newScene makes the log. Entries come one by one, so it is the same each time.
 func newScene(t testing.TB, origin string) *scene {
 	s := &scene{Node: testnode.New(t, origin), t: t, att: map[string]*entry.Entry{}}
-	s.steward, s.ended, s.other = s.Enrol("steward", 4), s.Enrol("ended", 1), s.Enrol("other", 1)
+	s.steward, s.ended, s.other = s.Enrol("steward", 5), s.Enrol("ended", 1), s.Enrol("other", 1)
 	keys := s.steward.Keys
 	s.attest("active", keys[0], func(a *entry.Attestation) { a.ValidFrom -= 86400 })
 	for _, name := range []string{"revoked", "held", "lapsed", "superseded", "reinstated", "several"} {
@@ -59,7 +62,69 @@ func newScene(t testing.TB, origin string) *scene {
 	s.Submit(testlog.Revoke(origin, 0, keys[0], s.att["void and revoked"].ID))
 	s.Submit(testlog.CompromiseKey(origin, keys[3].ID(), new(uint64), s.steward.Recovery))
 	s.Submit(testlog.EndParty(origin, s.ended.ID, s.Registrar))
+	s.partial()
+	s.ranges()
+	s.programmes()
 	return s
+}
+
+// partial withdraws single claims.
+func (s *scene) partial() {
+	key := s.steward.Keys[0]
+	for _, name := range []string{"partial", "partial and reinstated", "partial and superseded"} {
+		s.attest(name, key, nil)
+		s.withdraw(key, "BR.01", name)
+	}
+	hold := s.hold("partial and reinstated", 30*day)
+	s.Submit(testlog.Reinstate(s.Origin, hold.ID, key, s.att["partial and reinstated"].ID))
+	s.attest("its successor", key, func(a *entry.Attestation) { a.Supersedes = &s.att["partial and superseded"].ID }, "partial and superseded")
+	s.attest("partial and held", key, nil)
+	s.hold("partial and held", 30*day)
+	s.withdraw(key, "BR.02", "partial and held")
+}
+
+// withdraw withdraws a claim.
+func (s *scene) withdraw(by *testlog.Key, claim string, name string) {
+	s.t.Helper()
+	s.Submit(testlog.Sign(by, &entry.Revocation{Log: s.Origin, Action: entry.ActionClaims, Reason: 3, Claims: []string{claim}},
+		entry.AttestationSubject(s.att[name].ID)))
+}
+
+// ranges declares void what the fifth key attested: all of a while, and then
+// what is about one package.
+func (s *scene) ranges() {
+	key := s.steward.Keys[4]
+	from := s.attest("in range", key, nil).Index
+	to := s.attest("behind the range", key, nil).Index
+	s.void(from, to, "")
+	from = s.attest("in range of its package", key, nil).Index
+	to = s.attest("of another package", key, nil).Index + 1
+	s.void(from, to, "pkg:generic/in-range-of-its-package")
+}
+
+func (s *scene) void(from, to uint64, pkg string) {
+	s.t.Helper()
+	s.Submit(testlog.Sign(s.steward.Recovery, &entry.Key{Log: s.Origin, Action: entry.ActionRange,
+		Range: &entry.KeyRange{From: from, To: to, Reason: 2, Package: pkg}}, entry.KeySubject(s.steward.Keys[4].ID())))
+}
+
+// programmes issues under a programme, the rules of which were amended, and has
+// its operator withdraw.
+func (s *scene) programmes() {
+	operator := s.other.Keys[0]
+	rules := func(action, link string, after *uint64) *entry.Programme {
+		return &entry.Programme{Log: s.Origin, Action: action, After: after, Rules: testnode.Hash{1}, Link: link,
+			Catalogues: []string{"orc-template-lite"}, Roles: []string{"steward"}, MaxValidity: 400 * 86400}
+	}
+	published := testlog.Sign(operator, rules(entry.ActionPublish, "https://rules.example/1", nil), entry.RulesSubject(testnode.Hash{1}))
+	after := s.Submit(published)[0].Index
+	s.programme, s.published = published.ID, published
+	s.Submit(testlog.Sign(operator, rules(entry.ActionAmend, "https://rules.example/2", &after), entry.ProgrammeSubject(s.programme)))
+	for _, name := range []string{"under a programme", "withdrawn by the operator"} {
+		s.attest(name, s.steward.Keys[0], func(a *entry.Attestation) { a.Programme = &s.programme })
+	}
+	s.Submit(testlog.Sign(operator, &entry.Revocation{Log: s.Origin, Action: entry.ActionRevoke, Reason: 3, Programme: &s.programme},
+		entry.AttestationSubject(s.att["withdrawn by the operator"].ID)))
 }
 
 // attest submits an attestation about a component of its own, or the one of

@@ -76,7 +76,7 @@ func (v *verifier) unlogged(r *Result) []Cause {
 		case !v.maySpeak(l, r):
 			v.note(i, fmt.Errorf("it is signed neither by the key of %s nor by another active one of its party", r.ID))
 		case r.Record.State != mapfn.StateRevoked:
-			causes = append(causes, Cause{Verdict: Revoked, Unlogged: true, Event: l.Entry,
+			causes = append(causes, Cause{Verdict: Revoked, Unlogged: true, Event: l.Entry, Reason: &l.Revocation.Reason,
 				Detail: "revoked by its party, which the log does not show"})
 		}
 	}

@@ -40,6 +40,8 @@ type vector struct {
 	MinSize uint64 `json:"minSize,omitempty"`
 	// Revocations are leaves at hand.
 	Revocations []string `json:"revocations,omitempty"`
+	// Claims are those that the reader relies on.
+	Claims []string `json:"claims,omitempty"`
 
 	Verdict string `json:"verdict"`
 	// Causes are all that speaks against the first attestation, in order.
@@ -89,6 +91,8 @@ func vectors(s *scene) []vector {
 		}
 		return x
 	}
+	relying := func(x vector, claims ...string) vector { x.Claims = claims; return x }
+	partial, programme := s.bundle("partial"), s.bundle("under a programme")
 	revoke := func(by *testlog.Key) *entry.Entry { return testlog.Revoke(s.Origin, 3, by, s.att["active"].ID) }
 	cp := s.checkpoint(good)
 	closed := func(size uint64, root [32]byte) string {
@@ -116,6 +120,40 @@ func vectors(s *scene) []vector {
 		v("several-attestations", s.bundle("active", "of another", "held"), "SUSPENDED", "shared parts; the worst verdict is that of the whole"),
 		v("not-logged", s.absent(never, "active"), "NOT_LOGGED", "signed, and never accepted"),
 		rollback,
+
+		v("partial", partial, "PARTIAL", "one of its claims is withdrawn"),
+		relying(v("partial-untouched", partial, "PARTIAL", "the reader relies on the other claim: exit code 0"), "BR.02"),
+		relying(v("partial-touched", partial, "PARTIAL", "the reader relies on what is withdrawn too"), "BR.01", "BR.02"),
+		relying(v("partial-never-claimed", partial, "PARTIAL", "the reader relies on what was never claimed"), "BR.02", "XX.99"),
+		at(relying(v("partial-untouched-and-stale", partial, "PARTIAL", "and too old: exit code 3"), "BR.02"), late),
+		v("partial-reinstated", s.bundle("partial and reinstated"), "PARTIAL", "a hold was lifted since: the claim stays withdrawn"),
+		v("partial-superseded", s.bundle("partial and superseded"), "SUPERSEDED", "partial, and a newer one in its place"),
+		relying(v("partial-suspended", s.bundle("partial and held"), "SUSPENDED", "held first: untouched claims are held too"), "BR.01"),
+		v("in-a-range", s.bundle("in range"), "REVOKED", "a range of its key is void"),
+		v("behind-a-range", s.bundle("behind the range"), "ACTIVE", "the end of a range is not in it"),
+		v("in-a-range-of-its-package", s.bundle("in range of its package", "of another package"), "REVOKED", "a range names a package; another of the same time and key stands"),
+		v("under-a-programme", programme, "ACTIVE", "the rules were amended"),
+		v("withdrawn-by-the-operator", s.bundle("withdrawn by the operator"), "REVOKED", "by the operator of its programme"),
+		v("programme-not-shown", edit(programme, func(b *bundle.Bundle) { b.Programmes = nil }), "ACTIVE", "programmes may be absent"),
+
+		v("programme-not-named", edit(good, func(b *bundle.Bundle) { b.Programmes = parse(s.t, programme).Programmes }), "INVALID", "a programme that the attestation does not name"),
+		v("programme-under-another-id", edit(programme, func(b *bundle.Bundle) { b.Programmes[0].ID[31] ^= 1 }), "INVALID", "the id is not the one that the proof is of"),
+		v("programme-of-old-rules", edit(programme, func(b *bundle.Bundle) { b.Programmes[0].Entry = s.published.Leaf }), "INVALID", "the rules before the amendment"),
+		v("programme-twice", edit(s.bundle("under a programme", "withdrawn by the operator"), func(b *bundle.Bundle) {
+			b.Programmes = append(b.Programmes, b.Programmes[0])
+		}), "INVALID", "one programme twice"),
+		v("claims-not-withdrawn", edit(partial, func(b *bundle.Bundle) {
+			b.Attestations[0].Record = bytes.Replace(b.Attestations[0].Record, []byte(`,"withdrawn":["BR.01"]`), nil, 1)
+			b.Causes = nil
+		}), "INVALID", "the record without its withdrawn claims"),
+		v("range-not-void", edit(s.bundle("in range of its package"), func(b *bundle.Bundle) {
+			b.Keys[0].Record = b.Keys[0].Record[:bytes.Index(b.Keys[0].Record, []byte(`,"voids"`))]
+			b.Keys[0].Record = append(bytes.Clone(b.Keys[0].Record), '}')
+			b.Causes = nil
+		}), "INVALID", "the record of the key without its ranges"),
+		v("range-of-another-key", edit(s.bundle("in range of its package"), func(b *bundle.Bundle) {
+			b.Causes = parse(s.t, s.bundle("void")).Causes
+		}), "INVALID", "the event behind another key's verdict"),
 
 		asOf(at(v("as-of-then", good, "ACTIVE", "a year later, judged as of then"), now+365*86400), now),
 		asOf(v("as-of-before", good, "NO_EVIDENCE", "the cosignatures are later than the time asked about"), now-3600),
@@ -218,7 +256,7 @@ func TestVectors(t *testing.T) {
 		}
 		judgeVector(t, v, file)
 	}
-	if total > 300<<10 {
+	if total > 400<<10 {
 		t.Errorf("%d bytes of vectors", total)
 	}
 	for name, text := range policies {
@@ -251,7 +289,7 @@ func (v vector) judge(t *testing.T, file []byte) *verify.Report {
 	if policy, err = policy.Pin([]byte(v.Pins)); err != nil {
 		t.Fatal(err)
 	}
-	o := verify.Options{Policy: policy, Now: time.Unix(v.Now, 0), MinSize: v.MinSize}
+	o := verify.Options{Policy: policy, Now: time.Unix(v.Now, 0), MinSize: v.MinSize, Claims: v.Claims}
 	if v.At != 0 {
 		o.At = time.Unix(v.At, 0)
 	}

@@ -15,6 +15,7 @@ const (
 	Superseded
 	Lapsed    // held beyond the end of the hold
 	Suspended // held
+	Partial   // some of its claims are withdrawn
 	Expired   // outside its period of validity
 	Stale     // stood then, but then is too long ago
 	Active
@@ -23,7 +24,7 @@ const (
 // String returns the stable name.
 func (v Verdict) String() string {
 	names := [...]string{"INVALID", "ROLLBACK", "NO_EVIDENCE", "NOT_LOGGED", "REVOKED", "KEY_VOID",
-		"SUPERSEDED", "LAPSED", "SUSPENDED", "EXPIRED", "STALE", "ACTIVE"}
+		"SUPERSEDED", "LAPSED", "SUSPENDED", "PARTIAL", "EXPIRED", "STALE", "ACTIVE"}
 	if v < 0 || int(v) >= len(names) {
 		return "NO_EVIDENCE"
 	}
@@ -45,10 +46,29 @@ func (v Verdict) ExitCode() int {
 }
 
 // ExitCode returns the exit code for the whole report. Without witnesses, good
-// news is not enough unless the reader says so.
+// news is not enough unless the reader says so. What is partial is as good as
+// it would be otherwise to a reader whose claims are untouched.
 func (r *Report) ExitCode(allowUnwitnessed bool) int {
-	if r.Verdict == Active && !r.Witnessed && !allowUnwitnessed {
+	verdict := r.Verdict
+	if verdict == Partial && len(r.Results) > 0 {
+		verdict = Active
+		for _, a := range r.Results {
+			verdict = min(verdict, a.relied())
+		}
+	}
+	if verdict == Active && !r.Witnessed && !allowUnwitnessed {
 		return 3
 	}
-	return r.Verdict.ExitCode()
+	return verdict.ExitCode()
+}
+
+// relied is the verdict for a reader who relies on some claims only.
+func (r *Result) relied() Verdict {
+	switch {
+	case r.Verdict != Partial || !r.Untouched:
+		return r.Verdict
+	case len(r.Causes) > 1:
+		return r.Causes[1].Verdict
+	}
+	return Active
 }

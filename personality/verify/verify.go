@@ -49,6 +49,8 @@ type Options struct {
 	Seen map[string]trust.Body
 	// Revocations are signed envelopes at hand, which the log may not have.
 	Revocations [][]byte
+	// Claims are ids of the claims that the reader relies on; none: on all.
+	Claims []string
 }
 
 // Report is what a bundle shows.
@@ -81,6 +83,20 @@ type Result struct {
 	PartyRoles []string
 	PartyEnded bool
 	KeyState   string
+	// Programme is the one that the attestation names, if the bundle shows it.
+	Programme *Programme
+	// Untouched says that the reader named claims, and that each is an item of
+	// the attestation and none is withdrawn.
+	Untouched bool
+}
+
+// Programme is what a bundle shows about a programme.
+type Programme struct {
+	ID        string           // prog:<hex>
+	Open      bool             // else closed: what was issued under it stands
+	Rules     *entry.Programme // the newest
+	Party     string           // party:<hex> of its operator
+	PartyName string           // "" if the bundle does not show it
 }
 
 // Cause is one reason for a verdict.
@@ -90,10 +106,18 @@ type Cause struct {
 	// Unlogged says that Event is a revocation at hand, and not shown to be in
 	// the log.
 	Unlogged bool
+	// Reason is the number that the map gives for it, if it gives one.
+	Reason *uint8
 	// Event is the entry behind it, if the bundle carries it, at EventIndex.
 	Event      *entry.Entry
 	EventIndex uint64
+
+	explains func(*entry.Entry) bool
 }
+
+// Explained reports whether e, if it is the entry at EventIndex, is the event
+// behind the cause.
+func (c Cause) Explained(e *entry.Entry) bool { return c.explains != nil && c.explains(e) }
 
 // errNoEvidence marks failures that mean NO_EVIDENCE instead of INVALID.
 var errNoEvidence = errors.New("cannot be judged")
@@ -109,7 +133,7 @@ func Bundle(data []byte, o Options) *Report {
 	if !o.At.IsZero() {
 		o.Now = o.At
 	}
-	v := &verifier{o: o, keys: map[Hash]*signer{}, parties: map[Hash]*party{}}
+	v := &verifier{o: o, keys: map[Hash]*signer{}, parties: map[Hash]*party{}, programmes: map[Hash]*programme{}}
 	if err := v.run(data); err != nil {
 		v.report.Err, v.report.Results, v.report.Notes = err, nil, nil
 		switch {
@@ -131,14 +155,15 @@ func Bundle(data []byte, o Options) *Report {
 
 // verifier is one run.
 type verifier struct {
-	o       Options
-	b       *bundle.Bundle
-	seal    *seal.Seal
-	keys    map[Hash]*signer
-	parties map[Hash]*party
-	causes  map[uint64]*event // by index
-	loose   []loose
-	report  Report
+	o          Options
+	b          *bundle.Bundle
+	seal       *seal.Seal
+	keys       map[Hash]*signer
+	parties    map[Hash]*party
+	programmes map[Hash]*programme
+	causes     map[uint64]*event // by index
+	loose      []loose
+	report     Report
 }
 
 // run does steps 1 to 5, then each attestation.

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/standing-log/standing/personality/verify"
+)
+
+// reportJSON is a report in JSON output.
+type reportJSON struct {
+	Verdict   string       `json:"verdict"`
+	Exit      int          `json:"exit"`
+	Error     string       `json:"error,omitempty"`
+	At        string       `json:"at,omitempty"` // RFC 3339, of --at
+	Log       string       `json:"log,omitempty"`
+	Size      uint64       `json:"size,omitempty"`
+	Root      string       `json:"root,omitempty"`
+	AsOf      string       `json:"asOf,omitempty"` // RFC 3339
+	Witnessed bool         `json:"witnessed"`
+	Cosigners []string     `json:"cosigners,omitempty"`
+	Results   []resultJSON `json:"results"`
+	Notes     []noteJSON   `json:"notes,omitempty"`
+}
+
+// unloggedCode names revocations at hand that change no verdict.
+const unloggedCode = "UNLOGGED_REVOCATION"
+
+type noteJSON struct {
+	Code   string `json:"code"` // unloggedCode
+	File   string `json:"file"`
+	Event  string `json:"event,omitempty"`
+	Detail string `json:"detail"`
+}
+
+type resultJSON struct {
+	ID         string      `json:"id"`
+	Verdict    string      `json:"verdict"`
+	Subjects   []string    `json:"subjects,omitempty"`
+	Relation   string      `json:"relation,omitempty"`
+	Index      uint64      `json:"index,omitempty"`
+	Party      string      `json:"party,omitempty"`
+	PartyName  string      `json:"partyName,omitempty"`
+	PartyEnded bool        `json:"partyEnded,omitempty"`
+	Withdrawn  []string    `json:"withdrawn,omitempty"` // ids of claims
+	Programme  *progJSON   `json:"programme,omitempty"`
+	ValidFrom  uint64      `json:"validFrom,omitempty"`  // Unix seconds
+	ValidUntil uint64      `json:"validUntil,omitempty"` // Unix seconds
+	Causes     []causeJSON `json:"causes,omitempty"`
+}
+
+type progJSON struct {
+	ID        string `json:"id"`
+	Open      bool   `json:"open"`
+	Rules     string `json:"rules"` // SHA-256 of the rules document
+	Link      string `json:"link"`
+	Party     string `json:"party"`
+	PartyName string `json:"partyName,omitempty"`
+}
+
+type causeJSON struct {
+	Verdict string `json:"verdict"`
+	Detail  string `json:"detail"`
+	Event   string `json:"event,omitempty"`
+	Index   uint64 `json:"index,omitempty"`
+	Reason  *uint8 `json:"reason,omitempty"`
+	Logged  *bool  `json:"logged,omitempty"` // false: the event is at hand, and not shown to be in the log
+}
+
+func reportOutput(r *verify.Report, in *evidence, code int) reportJSON {
+	out := reportJSON{Verdict: r.Verdict.String(), Exit: code, Log: r.Origin, Size: r.Size,
+		Witnessed: r.Witnessed, Cosigners: r.Cosigners, Results: []resultJSON{}}
+	if r.Err != nil {
+		out.Error = r.Err.Error()
+		return out
+	}
+	out.Root, out.AsOf = fmt.Sprintf("%x", r.Root), r.AsOf.UTC().Format(time.RFC3339)
+	for _, result := range r.Results {
+		j := resultJSON{ID: result.ID, Verdict: result.Verdict.String(), Index: result.Index,
+			Party: result.Party, PartyName: result.PartyName, PartyEnded: result.PartyEnded}
+		if e := result.Entry; e != nil && e.Attestation != nil {
+			j.Relation, j.ValidFrom, j.ValidUntil = e.Attestation.Relation, e.Attestation.ValidFrom, e.Attestation.ValidUntil
+			for _, s := range e.Subjects {
+				j.Subjects = append(j.Subjects, s.Name)
+			}
+		}
+		if result.Record != nil {
+			j.Withdrawn = result.Record.Withdrawn
+		}
+		if p := result.Programme; p != nil {
+			j.Programme = &progJSON{p.ID, p.Open, fmt.Sprintf("%x", p.Rules.Rules), p.Rules.Link, p.Party, p.PartyName}
+		}
+		for _, c := range result.Causes {
+			j.Causes = append(j.Causes, causeOutput(c))
+		}
+		out.Results = append(out.Results, j)
+	}
+	for _, n := range r.Notes {
+		j := noteJSON{Code: unloggedCode, File: in.names[n.Index], Detail: n.Detail}
+		if n.Event != nil {
+			j.Event = n.Event.IDString()
+		}
+		out.Notes = append(out.Notes, j)
+	}
+	return out
+}
+
+func causeOutput(c verify.Cause) causeJSON {
+	out := causeJSON{Verdict: c.Verdict.String(), Detail: c.Detail}
+	if c.Event != nil {
+		logged := !c.Unlogged
+		out.Event, out.Index, out.Logged = c.Event.IDString(), c.EventIndex, &logged
+	}
+	out.Reason = causeReason(c)
+	return out
+}
