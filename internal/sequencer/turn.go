@@ -83,7 +83,6 @@ func (s *Sequencer) sequence(ctx context.Context, batch []*item) error {
 		return fmt.Errorf("reading back: %w", err)
 	}
 	lap("read back")
-	d.state.Committed()
 	s.tree, s.sealed = d.tree, d.sealed
 	s.lastSeal = lastSeal{d.seal.Index, d.seal.SealedAt, true}
 	if err := s.sign(ctx, root); err != nil {
@@ -284,6 +283,7 @@ func (s *Sequencer) readBack(ctx context.Context, d *draft, root backend.Root) e
 	if err := s.checkSide(d.side); err != nil {
 		return err
 	}
+	d.state.Committed()
 	return s.checkSealed(d.seal)
 }
 
