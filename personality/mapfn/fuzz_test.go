@@ -22,12 +22,14 @@ var recordSeeds = []struct {
 		`{"v":1,"state":"held","reason":17,"issued":2,"leaf":` + zeros + `,"last":4,"key":` + zeros + `,"hold":` + zeros + `,"by":` + zeros + `,"until":1795000000}`,
 		`{"v":1,"state":"superseded","issued":2,"leaf":` + zeros + `,"last":6,"key":` + zeros + `,"successor":` + zeros + `}`,
 		`{"v":1,"state":"revoked","reason":0,"issued":2,"leaf":` + zeros + `,"last":8,"key":` + zeros + `}`,
+		`{"v":1,"state":"active","issued":2,"leaf":` + zeros + `,"last":9,"key":` + zeros + `,"withdrawn":["DO.01","VM.02"]}`,
 	}},
 	{"list", anyOf(ParseList), []string{`{"v":1,"count":1,"last":2,"root":` + zeros + `}`}},
 	{"key", anyOf(ParseKey), []string{
 		`{"v":1,"state":"active","role":"root","first":0,"last":0}`,
 		`{"v":1,"state":"compromised","role":"ordinary","first":2,"end":9,"cutoff":4,"party":` + zeros + `,"last":9}`,
 		`{"v":1,"state":"retired","role":"recovery","first":2,"end":9,"party":` + zeros + `,"last":9}`,
+		`{"v":1,"state":"active","role":"ordinary","first":2,"party":` + zeros + `,"last":9,"voids":[{"from":3,"to":5,"reason":13},{"from":0,"to":9,"reason":0,"package":"pkg:npm/lodash"}]}`,
 	}},
 	{"party", anyOf(ParseParty), []string{
 		`{"v":1,"state":"active","issued":2,"leaf":` + zeros + `,"last":2,"recovery":` + zeros + `,"roles":["steward"],"keys":1,"count":1,"lastEvent":2,"root":` + zeros + `}`,
@@ -37,9 +39,13 @@ var recordSeeds = []struct {
 		`{"v":1,"fn":1,"admission":"registrar-1","issuance":"open","leaf":` + zeros + `,"last":0,"registrars":[` + zeros + `],"roots":[` + zeros + `]}`,
 		`{"v":1,"fn":1,"admission":"registrar-1","issuance":"closed","leaf":` + zeros + `,"last":9,"registrars":[` + zeros + `],"roots":[` + zeros + `],"successor":"log.example/2"}`,
 	}},
+	{"programme", anyOf(ParseProgramme), []string{
+		`{"v":1,"state":"open","issued":2,"at":2,"leaf":` + zeros + `,"last":2,"party":` + zeros + `}`,
+		`{"v":1,"state":"closed","issued":2,"at":5,"leaf":` + zeros + `,"last":7,"party":` + zeros + `}`,
+	}},
 }
 
-func anyOf[R record](parse func([]byte) (R, error)) func([]byte) (any, error) {
+func anyOf[R any](parse func([]byte) (R, error)) func([]byte) (any, error) {
 	return func(b []byte) (any, error) { return parse(b) }
 }
 

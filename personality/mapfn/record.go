@@ -1,9 +1,7 @@
 package mapfn
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -146,28 +144,25 @@ type (
 	}
 )
 
-// record is any of the six.
-type record interface {
-	AttestationRecord | ListRecord | KeyRecord | PartyRecord | LogRecord | ProgrammeRecord
+// record is a pointer to any of the six.
+type record[R any] interface {
+	*R
+	members(*codec)
 }
 
-// marshal writes a record. Its fields hold nothing that needs escaping, and
-// nothing that cannot be written.
-func marshal[R record](r R) []byte {
-	b, err := json.Marshal(r)
-	if err != nil {
-		panic("record that cannot be written: " + err.Error())
-	}
-	return b
+// marshal writes a record.
+func marshal[R any, P record[R]](r R) []byte {
+	c := codec{b: make([]byte, 0, 320)}
+	P(&r).members(&c)
+	return c.b
 }
 
 // unmarshal reads a record and refuses every spelling but the canonical one.
-func unmarshal[R record](b []byte, check func(R) bool) (R, error) {
+func unmarshal[R any, P record[R]](b []byte, check func(*R) bool) (R, error) {
 	var r R
-	if err := json.Unmarshal(b, &r); err != nil {
-		return r, fmt.Errorf("%w: %v", ErrRecord, err)
-	}
-	if !bytes.Equal(marshal(r), b) || !check(r) {
+	c := codec{b: b, reading: true}
+	P(&r).members(&c)
+	if c.bad || len(c.b) != 0 || !check(&r) {
 		return r, fmt.Errorf("%w: not canonical, or members that contradict each other: %.200q", ErrRecord, b)
 	}
 	return r, nil
@@ -175,7 +170,7 @@ func unmarshal[R record](b []byte, check func(R) bool) (R, error) {
 
 // ParseAttestation parses a record of namespace 1.
 func ParseAttestation(b []byte) (AttestationRecord, error) {
-	return unmarshal(b, func(r AttestationRecord) bool {
+	return unmarshal(b, func(r *AttestationRecord) bool {
 		held := r.State == StateHeld
 		return r.V == 1 &&
 			slices.Contains([]string{StateActive, StateHeld, StateSuperseded, StateRevoked}, r.State) &&
@@ -198,12 +193,12 @@ func ascending(s []string) bool {
 
 // ParseList parses a record of namespaces 2, 3 and 4.
 func ParseList(b []byte) (ListRecord, error) {
-	return unmarshal(b, func(r ListRecord) bool { return r.V == 1 && r.Count > 0 })
+	return unmarshal(b, func(r *ListRecord) bool { return r.V == 1 && r.Count > 0 })
 }
 
 // ParseKey parses a record of namespace 5.
 func ParseKey(b []byte) (KeyRecord, error) {
-	return unmarshal(b, func(r KeyRecord) bool {
+	return unmarshal(b, func(r *KeyRecord) bool {
 		owned := r.Role == RoleOrdinary || r.Role == RoleRecovery
 		return r.V == 1 &&
 			slices.Contains([]string{StateActive, StateRetired, StateCompromised}, r.State) &&
@@ -217,7 +212,7 @@ func ParseKey(b []byte) (KeyRecord, error) {
 
 // ParseParty parses a record of namespace 6.
 func ParseParty(b []byte) (PartyRecord, error) {
-	return unmarshal(b, func(r PartyRecord) bool {
+	return unmarshal(b, func(r *PartyRecord) bool {
 		return r.V == 1 && (r.State == StateActive || r.State == StateEnded) &&
 			(r.End != nil) == (r.State == StateEnded) && r.Count > 0
 	})
@@ -225,7 +220,7 @@ func ParseParty(b []byte) (PartyRecord, error) {
 
 // ParseLog parses the record of namespace 7.
 func ParseLog(b []byte) (LogRecord, error) {
-	return unmarshal(b, func(r LogRecord) bool {
+	return unmarshal(b, func(r *LogRecord) bool {
 		return r.V == 1 && r.Fn > 0 && (r.Issuance == StateOpen || r.Issuance == StateClosed) &&
 			len(r.Registrars) > 0 && len(r.Roots) > 0
 	})
@@ -233,7 +228,7 @@ func ParseLog(b []byte) (LogRecord, error) {
 
 // ParseProgramme parses a record of namespace 8.
 func ParseProgramme(b []byte) (ProgrammeRecord, error) {
-	return unmarshal(b, func(r ProgrammeRecord) bool {
+	return unmarshal(b, func(r *ProgrammeRecord) bool {
 		return r.V == 1 && (r.State == StateOpen || r.State == StateClosed) &&
 			r.Issued <= r.At && r.At <= r.Last
 	})

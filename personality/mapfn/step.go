@@ -266,7 +266,7 @@ func (s *step) attestationRecord(id Hash) (*AttestationRecord, error) {
 	return read(s.r, NSAttestation, id, ParseAttestation)
 }
 
-func read[R record](r Reader, ns NS, id Hash, parse func([]byte) (R, error)) (*R, error) {
+func read[R any](r Reader, ns NS, id Hash, parse func([]byte) (R, error)) (*R, error) {
 	b, err := r.Record(ns, id[:])
 	if err != nil {
 		return nil, fmt.Errorf("reading record %d %x: %w", ns, id, err)
@@ -308,8 +308,8 @@ func (s *step) fresh(id Hash) error {
 }
 
 // put adds a record to the writes.
-func put[R record](s *step, ns NS, data []byte, r R) {
-	s.w.Changes = append(s.w.Changes, Change{NS: ns, Data: data, Record: marshal(r)})
+func put[R any, P record[R]](s *step, ns NS, data []byte, r R) {
+	s.w.Changes = append(s.w.Changes, Change{NS: ns, Data: data, Record: marshal[R, P](r)})
 }
 
 // putKey writes a key's record and moves its last.
