@@ -1,8 +1,7 @@
 package lint
 
 import (
-	"encoding/json"
-	"maps"
+	"bytes"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/go-json-experiment/json/jsontext"
 	packageurl "github.com/package-url/packageurl-go"
 
 	"github.com/standing-log/standing/personality/entry"
@@ -23,36 +23,48 @@ func checkPersonal(e *entry.Entry) error {
 			return err
 		}
 	}
-	var payload any
-	// The payload is strict JSON already; the error cannot occur.
-	if err := json.Unmarshal(e.Payload, &payload); err != nil {
-		return reason.Errorf(reason.JSONMalformed, "%v", err)
-	}
-	return walk("", payload)
+	// The payload is strict JSON already: no error occurs but walk's own.
+	return walk(jsontext.NewDecoder(bytes.NewReader(e.Payload), jsontext.AllowDuplicateNames(true)), "")
 }
 
-// walk checks v, the value of the member called name.
-func walk(name string, v any) error {
-	switch v := v.(type) {
-	case string:
-		return checkString(name, v)
-	case []any:
-		for _, item := range v {
-			if err := walk(name, item); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		for _, member := range slices.Sorted(maps.Keys(v)) {
-			if err := checkText(member, false); err != nil {
-				return err
-			}
-			if err := walk(member, v[member]); err != nil {
-				return err
-			}
-		}
+// walk checks the next value of d, which is that of the member called name.
+func walk(d *jsontext.Decoder, name string) error {
+	tok, err := d.ReadToken()
+	if err != nil {
+		return reason.Errorf(reason.JSONMalformed, "%v", err)
 	}
-	return nil
+	switch tok.Kind() {
+	case jsontext.KindString:
+		return checkString(name, tok.String())
+	case jsontext.KindBeginArray:
+		for d.PeekKind() != jsontext.KindEndArray {
+			if err := walk(d, ""); err != nil {
+				return err
+			}
+		}
+	case jsontext.KindBeginObject:
+		for d.PeekKind() != jsontext.KindEndObject {
+			if err := walkMember(d); err != nil {
+				return err
+			}
+		}
+	default:
+		return nil
+	}
+	_, err = d.ReadToken()
+	return err
+}
+
+func walkMember(d *jsontext.Decoder) error {
+	tok, err := d.ReadToken()
+	if err != nil {
+		return reason.Errorf(reason.JSONMalformed, "%v", err)
+	}
+	name := tok.String()
+	if err := checkText(name, false); err != nil {
+		return err
+	}
+	return walk(d, name)
 }
 
 func checkString(name, s string) error {
