@@ -106,10 +106,10 @@ func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequ
 	out := make([]*standingv1.SubmitResult, n)
 	var admitted []*admission.Entry
 	var at []int
-	for i, env := range r.GetEnvelopes() {
-		e, err := s.Admission.Admit(env)
-		if err != nil {
-			out[i] = &standingv1.SubmitResult{Refusal: s.refusal(err)}
+	entries, refusals := s.Admission.AdmitAll(r.GetEnvelopes())
+	for i, e := range entries {
+		if refusals[i] != nil {
+			out[i] = &standingv1.SubmitResult{Refusal: s.refusal(refusals[i])}
 			continue
 		}
 		admitted, at = append(admitted, e), append(at, i)

@@ -6,7 +6,8 @@
 // alone. What depends on the log's state is package mapfn's.
 //
 //   - Parse reads a leaf; Canonicalize makes one from a submitted envelope.
-//   - Entry.Verify checks the signatures, given the signer's key.
+//   - Entry.Verify checks the signatures, given the signer's key; VerifyAll
+//     those of many entries.
 //   - Sign makes an entry from a payload and a signer.
 //
 // Invariants:
@@ -154,11 +155,7 @@ func (e *Entry) Verify(key PublicKey) error {
 	if !key.Verify(PAE(e.Payload), e.Signature) {
 		return reason.Errorf(reason.SignatureInvalid, "signature does not verify under key %x", e.KeyID)
 	}
-	if err := e.verifyPossession(); err != nil {
-		return err
-	}
-	e.verified = true
-	return nil
+	return e.verifyRest()
 }
 
 // Verified reports whether Verify has succeeded.

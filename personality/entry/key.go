@@ -65,6 +65,11 @@ func checkEd25519(point []byte) error {
 // SPKI returns the DER SubjectPublicKeyInfo.
 func (k PublicKey) SPKI() []byte { return bytes.Clone(k.spki) }
 
+func (k PublicKey) isEd25519() bool { return k.spki != nil && k.ecdsa == nil }
+
+// point returns the 32 bytes of an Ed25519 key.
+func (k PublicKey) point() []byte { return k.spki[len(spkiEd25519):] }
+
 // ID returns the keyid, H(SPKI).
 func (k PublicKey) ID() Hash { return sha256.Sum256(k.spki) }
 
@@ -74,8 +79,8 @@ func (k PublicKey) Verify(message, sig []byte) bool {
 	if k.spki == nil {
 		return false
 	}
-	if k.ecdsa == nil {
-		return len(sig) == 64 && ed25519consensus.Verify(k.spki[len(spkiEd25519):], message, sig)
+	if k.isEd25519() {
+		return len(sig) == 64 && ed25519consensus.Verify(k.point(), message, sig)
 	}
 	digest := sha256.Sum256(message)
 	return len(sig) <= 72 && ecdsa.VerifyASN1(k.ecdsa, digest[:], sig)
