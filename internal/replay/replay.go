@@ -177,6 +177,10 @@ func (l *Log) check(s *seal.Seal) error {
 	if err != nil {
 		return err
 	}
+	fn, err := mapfn.InForce(l)
+	if err != nil {
+		return err
+	}
 	root := l.status.rootHash()
 	wrong := ""
 	switch {
@@ -186,8 +190,8 @@ func (l *Log) check(s *seal.Seal) error {
 		wrong = "the leaf before it is a live seal"
 	case l.last != nil && s.SealedAt < l.last.SealedAt:
 		wrong = "it is dated before the previous one"
-	case s.MapFn != mapfn.Version:
-		wrong = fmt.Sprintf("map function %d is not in force", s.MapFn)
+	case s.MapFn != fn:
+		wrong = fmt.Sprintf("it says map function %d, in force is %d", s.MapFn, fn)
 	case s.Keys != l.status.keys:
 		wrong = fmt.Sprintf("it says %d map keys, the leaves give %d", s.Keys, l.status.keys)
 	case s.MapRoot != root:

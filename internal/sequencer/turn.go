@@ -149,6 +149,12 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 		return false, err
 	}
 	index := d.first + uint64(len(d.leaves))
+	// SPEC: a log does not append a charter that puts a function in force which
+	// it cannot run: it could never append another leaf.
+	if c := i.Charter; c != nil && c.MapFn > mapfn.Version {
+		i.answer(Result{}, reason.Errorf(reason.MapFunction, "this log runs map functions up to %d, not %d", mapfn.Version, c.MapFn))
+		return false, nil
+	}
 	writes, err := mapfn.Apply(s.cfg.Origin, i.Entry.Entry, index, reader{d.state, d.reader})
 	if code := reason.CodeOf(err); code != "" {
 		// What the map would ignore is dropped here with its code, so every
@@ -190,7 +196,11 @@ func (s *Sequencer) finish(d *draft) error {
 	if err != nil {
 		return fmt.Errorf("computing the map: %w", err)
 	}
-	d.seal = s.newSeal(index, prefix, result)
+	fn, err := mapfn.InForce(reader{d.state, d.reader})
+	if err != nil {
+		return err
+	}
+	d.seal = s.newSeal(index, prefix, fn, result)
 	leaf := d.seal.Marshal()
 	d.leaves = append(d.leaves, leaf)
 	d.hashes = append(d.hashes, Hash(rfc6962.DefaultHasher.HashLeaf(leaf)))
@@ -205,9 +215,9 @@ func (s *Sequencer) finish(d *draft) error {
 }
 
 // newSeal writes the lines of the seal at index.
-func (s *Sequencer) newSeal(index uint64, prefix Hash, r mapstore.Result) *seal.Seal {
+func (s *Sequencer) newSeal(index uint64, prefix Hash, fn uint16, r mapstore.Result) *seal.Seal {
 	out := &seal.Seal{
-		Origin: s.cfg.Origin, Index: index, MapFn: mapfn.Version,
+		Origin: s.cfg.Origin, Index: index, MapFn: fn,
 		// SPEC: a log writes max(previous sealed at, now).
 		SealedAt: max(s.lastSeal.sealedAt, uint64(max(s.cfg.Now().Unix(), 0))),
 		Keys:     r.Keys, MapRoot: r.Root,
