@@ -20,10 +20,10 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
-	"github.com/standing-log/standing/internal/oracle"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/witness"
 	"github.com/standing-log/standing/personality/entry"
@@ -355,12 +355,12 @@ func itemsOf(entries []*admission.Entry) []*item {
 	return batch
 }
 
-// replay gives the leaves to the oracle, which computes every seal again.
+// replay gives the leaves to altreader, which computes every seal again.
 func (s *running) replay() { s.Helper(); replay(s, s.b) }
 
 func replay(tb testing.TB, b backend.Backend) {
 	tb.Helper()
-	o := oracle.New(testOrigin)
+	o := altreader.New(testOrigin)
 	sealed := false
 	for n, leaf := range leaves(tb, b) {
 		out, err := o.Add(leaf)

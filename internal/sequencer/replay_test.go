@@ -21,9 +21,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/node"
-	"github.com/standing-log/standing/internal/oracle"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/testlog"
@@ -299,8 +299,8 @@ func download(t *testing.T, dir, url string) (tlog.Tree, [][]byte) {
 	return cp.Tree, leaves
 }
 
-// replayBoth computes every seal again, with the map function and with the
-// oracle.
+// replayBoth computes every seal again, with the map function and with
+// altreader.
 func replayBoth(t *testing.T, tree tlog.Tree, leaves [][]byte) {
 	var wg sync.WaitGroup
 	seals := 0
@@ -315,11 +315,11 @@ func replayBoth(t *testing.T, tree tlog.Tree, leaves [][]byte) {
 		}
 	})
 	wg.Go(func() {
-		o := oracle.New(bigOrigin)
+		o := altreader.New(bigOrigin)
 		for n, leaf := range leaves {
 			out, err := o.Add(leaf)
 			if err != nil || out.Ignored || out.Stray {
-				t.Errorf("oracle: leaf %d: %+v, %v", n, out, err)
+				t.Errorf("altreader: leaf %d: %+v, %v", n, out, err)
 				return
 			}
 			if out.Live {

@@ -168,7 +168,7 @@ func TestClock(t *testing.T) {
 }
 
 // TestManyTurns submits from many goroutines while the log is published: every
-// batch has one seal, and the oracle agrees with each.
+// batch has one seal, and altreader agrees with each.
 func TestManyTurns(t *testing.T) {
 	s := start(t, func(c *Config) { c.BatchMax = 16 })
 	const writers, each = 8, 12

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/standing-log/standing/internal/oracle"
+	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/entry"
@@ -27,7 +27,7 @@ const (
 	from   = 1_795_000_000
 )
 
-// scene is a small log, replayed by package replay and by the oracle. Nearly
+// scene is a small log, replayed by package replay and by altreader. Nearly
 // every test begins with the same four leaves (newScene) and adds what its
 // rule is about. Writes are compared as text (render), in which the hashes of
 // the scene have names: $a is a party, $a0 its first key, $aR its recovery
@@ -36,7 +36,7 @@ const (
 type scene struct {
 	*testing.T
 	log    *replay.Log
-	oracle *oracle.Log
+	second *altreader.Log
 	leaves [][]byte
 	names  map[hash]string
 	events map[string][][]byte // by namespace and data
@@ -51,7 +51,7 @@ type scene struct {
 // emptyScene has a cast and no leaves.
 func emptyScene(t *testing.T) *scene {
 	s := &scene{
-		T: t, oracle: oracle.New(origin), names: map[hash]string{}, events: map[string][][]byte{}, last: map[hash]uint64{},
+		T: t, second: altreader.New(origin), names: map[hash]string{}, events: map[string][][]byte{}, last: map[hash]uint64{},
 		root: testlog.NewKey("root", false), root2: testlog.NewKey("root 2", true),
 		registrar: testlog.NewKey("registrar", false),
 		a:         testlog.NewParty("a", 2), b: testlog.NewParty("b", 1),
@@ -154,16 +154,16 @@ func (s *scene) step(leaf []byte) (reason.Code, *mapfn.Writes) {
 		s.Fatalf("leaf %d: %v", index, err)
 	}
 	s.leaves = append(s.leaves, leaf)
-	second, err := s.oracle.Add(leaf)
+	second, err := s.second.Add(leaf)
 	if err != nil {
-		s.Fatalf("leaf %d: oracle: %v", index, err)
+		s.Fatalf("leaf %d: altreader: %v", index, err)
 	}
 	code := reason.CodeOf(out.Ignored)
 	if second.Ignored != (code != "") {
-		s.Fatalf("leaf %d: ignored for %q; to the oracle, for %q", index, code, second.Code)
+		s.Fatalf("leaf %d: ignored for %q; to altreader, for %q", index, code, second.Code)
 	}
-	if s.log.MapRoot() != s.oracle.Root() {
-		s.Fatalf("leaf %d: the oracle's map is another", index)
+	if s.log.MapRoot() != s.second.Root() {
+		s.Fatalf("leaf %d: altreader's map is another", index)
 	}
 	if out.Writes == nil {
 		if s.log.MapRoot() != before {

@@ -1,4 +1,4 @@
-package oracle
+package altreader
 
 import (
 	"fmt"
@@ -31,7 +31,7 @@ func TestMonkey(t *testing.T) {
 		for i := range 3 {
 			m.keys = append(m.keys, testlog.NewKey(fmt.Sprint("monkey ", i), i == 1))
 		}
-		m.add(testlog.Charter(origin, nil, "open", m.keys[:1], m.keys[1], m.keys[2]).Leaf)
+		m.add(testlog.Charter(testOrigin, nil, "open", m.keys[:1], m.keys[1], m.keys[2]).Leaf)
 		effective := map[string]int{}
 		for i := range 1500 {
 			e := m.make()
@@ -92,36 +92,36 @@ func (m *monkey) id(list []entry.Hash) entry.Hash {
 	return some(m, list)
 }
 
-// log returns the origin, or seldom another.
+// log returns the testOrigin, or seldom another.
 func (m *monkey) log() string {
 	if m.IntN(40) == 0 {
 		return "other.example/log"
 	}
-	return origin
+	return testOrigin
 }
 
 // maybe returns an index near those that matter.
-func (m *monkey) maybe() uint64 { return uint64(m.IntN(int(m.oracle.Size()) + 2)) }
+func (m *monkey) maybe() uint64 { return uint64(m.IntN(int(m.alt.Size()) + 2)) }
 
 // last returns the last of the record of an id, or something else.
 func (m *monkey) last(id entry.Hash) uint64 {
 	if m.IntN(6) == 0 {
 		return m.maybe()
 	}
-	if a := m.oracle.attestations[id]; a != nil {
+	if a := m.alt.attestations[id]; a != nil {
 		return a.last
 	}
-	if p := m.oracle.parties[id]; p != nil {
+	if p := m.alt.parties[id]; p != nil {
 		return p.last
 	}
-	return m.oracle.charter.last
+	return m.alt.charter.last
 }
 
 // signerOf returns a key that may speak for the party, mostly.
 func (m *monkey) signerOf(id entry.Hash, role string) *testlog.Key {
 	for range 1000 {
 		k := some(m, m.keys)
-		r := m.oracle.keys[k.ID()]
+		r := m.alt.keys[k.ID()]
 		if r != nil && r.role == role && (r.party == nil || *r.party == id) && (r.state == active || m.IntN(50) == 0) {
 			return k
 		}
@@ -139,8 +139,8 @@ func (m *monkey) by(id entry.Hash, role string) *testlog.Key {
 
 // issuer returns the party that issued an attestation.
 func (m *monkey) issuer(id entry.Hash) entry.Hash {
-	if a := m.oracle.attestations[id]; a != nil {
-		return *m.oracle.keys[a.key].party
+	if a := m.alt.attestations[id]; a != nil {
+		return *m.alt.keys[a.key].party
 	}
 	return m.id(m.parties)
 }
@@ -272,7 +272,7 @@ func (m *monkey) withdrawal() *entry.Entry {
 		return e
 	}
 	hold := m.id(m.holds)
-	if a := m.oracle.attestations[id]; a != nil && a.hold != nil && m.IntN(4) > 0 {
+	if a := m.alt.attestations[id]; a != nil && a.hold != nil && m.IntN(4) > 0 {
 		hold = *a.hold
 	}
 	return testlog.Reinstate(m.log(), hold, by, list...)

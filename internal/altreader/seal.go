@@ -1,4 +1,4 @@
-package oracle
+package altreader
 
 import (
 	"encoding/base64"
@@ -30,26 +30,26 @@ func (e *SealError) Error() string {
 
 // The shape of a seal (seal/SPEC.md). Ranges and base64 are checked apart.
 var sealPattern = regexp.MustCompile(`^standing/seal/v1\n[a-z0-9./-]{1,255}\n` + number + `(?:-\n|` + number + `)` +
-	strings.Repeat(number, 3) + hash + number + hash + hash + `$`)
+	strings.Repeat(number, 3) + hash64 + number + hash64 + hash64 + `$`)
 
 const (
 	number = `(?:0|[1-9][0-9]*)\n`
-	hash   = `[A-Za-z0-9+/]{43}=\n`
+	hash64 = `[A-Za-z0-9+/]{43}=\n`
 )
 
 // checkSeal reports whether a leaf that begins like a seal is a live one, and
 // what is wrong with it if it is.
 func (l *Log) checkSeal(leaf []byte) (bool, error) {
 	got, ok := splitSeal(string(leaf))
-	index, prefix := l.Size(), listRoot(l.tree)
+	index, prefix := l.Size(), l.TreeRoot()
 	// SPEC: live iff it parses, its origin and index are those of the log and
 	// of the leaf, and its prefix root is the root of the leaves before it.
 	if !ok || got[2] != l.origin || got[3] != decimal(index) || got[11] != b64(prefix) {
 		return false, nil
 	}
 	want := map[int]string{
-		4: "-", 5: "1", 7: decimal(l.Keys()), 8: b64(l.Root()),
-		9: decimal(uint64(len(l.withdrawals))), 10: b64(l.WithdrawalRoot()),
+		4: "-", 5: decimal(l.function()), 7: decimal(l.Keys()), 8: b64(l.Root()),
+		9: decimal(l.Withdrawals()), 10: b64(l.WithdrawalRoot()),
 	}
 	at, _ := strconv.ParseUint(got[6], 10, 64)
 	if l.sealed != nil {
@@ -86,8 +86,7 @@ func splitSeal(leaf string) ([]string, bool) {
 		}
 	}
 	for _, n := range []int{8, 10, 11} {
-		b, err := base64.StdEncoding.Strict().DecodeString(lines[n])
-		if err != nil || len(b) != 32 {
+		if b, ok := unbase64(lines[n]); !ok || len(b) != 32 {
 			return nil, false
 		}
 	}

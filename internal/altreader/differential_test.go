@@ -1,4 +1,4 @@
-package oracle
+package altreader
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 // record written, every code and every line of every seal must agree.
 func TestDifferential(t *testing.T) {
 	for seed, share := range []float64{0.05, 0.5, 0.25} {
-		g := testlog.New(origin, uint64(seed))
+		g := testlog.New(testOrigin, uint64(seed))
 		g.Ignored = share
 		b := newBoth(t)
 		b.generate(g, 1000)
@@ -25,7 +25,7 @@ func TestDifferential(t *testing.T) {
 // TestPlantedBugs shows that bugs of the first implementation do not get past
 // the next seal, and which line gives each away.
 func TestPlantedBugs(t *testing.T) {
-	g := testlog.New(origin, 11)
+	g := testlog.New(testOrigin, 11)
 	g.Ignored = 0
 	leaves := make([][]byte, 200)
 	for i := range leaves {
@@ -63,10 +63,10 @@ func TestPlantedBugs(t *testing.T) {
 			b := newBoth(t)
 			for _, leaf := range leaves {
 				b.replica.add(t, leaf, bug.spoil)
-				_, err := b.oracle.Add(leaf)
+				_, err := b.alt.Add(leaf)
 				check(t, err)
 			}
-			_, err := b.oracle.Add(b.replica.seal(t).Marshal())
+			_, err := b.alt.Add(b.replica.seal(t).Marshal())
 			if got := sealError(t, err); got.Line != bug.line {
 				t.Errorf("found by line %d, not %d", got.Line, bug.line)
 			}
@@ -78,16 +78,16 @@ func TestPlantedBugs(t *testing.T) {
 func TestKeyLimit(t *testing.T) {
 	b := newBoth(t)
 	registrar, root := testlog.NewKey("registrar", false), testlog.NewKey("root", true)
-	b.add(testlog.Charter(origin, nil, "open", []*testlog.Key{registrar}, root).Leaf)
+	b.add(testlog.Charter(testOrigin, nil, "open", []*testlog.Key{registrar}, root).Leaf)
 	p := testlog.NewParty("many keys", 3)
-	b.add(p.Enrol(origin, registrar).Leaf)
+	b.add(p.Enrol(testOrigin, registrar).Leaf)
 	for n := 4; n <= 33; n++ {
 		k := testlog.NewKey(fmt.Sprint("many keys, key ", n), false)
 		want := reason.Code("")
 		if n > 32 {
 			want = reason.KeyLimit
 		}
-		if out := b.add(testlog.AddKey(origin, p.ID, k, p.Recovery).Leaf); out.Code != want {
+		if out := b.add(testlog.AddKey(testOrigin, p.ID, k, p.Recovery).Leaf); out.Code != string(want) {
 			t.Errorf("key %d is ignored for %q, should be for %q", n, out.Code, want)
 		}
 	}

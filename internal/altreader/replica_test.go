@@ -1,4 +1,4 @@
-package oracle
+package altreader
 
 import (
 	"crypto/sha256"
@@ -18,9 +18,9 @@ import (
 	"github.com/standing-log/standing/personality/statusmap"
 )
 
-const origin = "log.example/test"
+const testOrigin = "log.example/test"
 
-// replica is the same log as the oracle's, kept by the first implementation:
+// replica is the same log as the alternative's, kept by the first implementation:
 // mapfn.Step over a store that holds everything in memory.
 type replica struct {
 	leaves      [][]byte
@@ -66,7 +66,7 @@ func (r *replica) SPKI(id mapfn.Hash) ([]byte, error) { return r.spki[id], nil }
 // it: a planted bug.
 func (r *replica) add(t *testing.T, leaf []byte, spoil func(*mapfn.Writes)) (reason.Code, *mapfn.Writes) {
 	t.Helper()
-	w, err := mapfn.Step(origin, leaf, uint64(len(r.leaves)), r, r)
+	w, err := mapfn.Step(testOrigin, leaf, uint64(len(r.leaves)), r, r)
 	if err != nil && reason.CodeOf(err) == "" {
 		t.Fatalf("leaf %d: Step: %v", len(r.leaves), err)
 	}
@@ -122,7 +122,7 @@ func (r *replica) learn(leaf []byte) {
 func (r *replica) seal(t *testing.T) *seal.Seal {
 	t.Helper()
 	s := &seal.Seal{
-		Origin: origin, Index: uint64(len(r.leaves)), MapFn: mapfn.Version, SealedAt: 1_795_000_000 + uint64(len(r.leaves)),
+		Origin: testOrigin, Index: uint64(len(r.leaves)), MapFn: mapfn.Version, SealedAt: 1_795_000_000 + uint64(len(r.leaves)),
 		Keys: uint64(len(r.values)), MapRoot: statusmap.Root(r.values),
 		Withdrawals: r.withdrawals.End(), WithdrawalRoot: rangeRoot(t, r.withdrawals), PrefixRoot: rangeRoot(t, r.tree),
 	}
@@ -153,27 +153,27 @@ func check(t *testing.T, err error) {
 type both struct {
 	*testing.T
 	*replica
-	oracle *Log
+	alt *Log
 	// codes demands that an ignored leaf is ignored for the same cause, not
 	// only that it is.
 	codes bool
 }
 
 func newBoth(t *testing.T) *both {
-	return &both{T: t, replica: newReplica(), oracle: New(origin), codes: true}
+	return &both{T: t, replica: newReplica(), alt: New(testOrigin), codes: true}
 }
 
 // add adds a leaf to both and compares what they say about it.
 func (b *both) add(leaf []byte) Outcome {
 	b.Helper()
-	index := b.oracle.Size()
+	index := b.alt.Size()
 	code, w := b.replica.add(b.T, leaf, nil)
-	out, err := b.oracle.Add(leaf)
+	out, err := b.alt.Add(leaf)
 	if err != nil {
 		b.Fatalf("leaf %d: %v", index, err)
 	}
-	if out.Code != code && (b.codes || out.Ignored != (code != "")) {
-		b.Fatalf("leaf %d is ignored for %q by the oracle, for %q by mapfn", index, out.Code, code)
+	if out.Code != string(code) && (b.codes || out.Ignored != (code != "")) {
+		b.Fatalf("leaf %d is ignored for %q by altreader, for %q by mapfn", index, out.Code, code)
 	}
 	if w != nil {
 		b.compare(w)
@@ -185,13 +185,13 @@ func (b *both) add(leaf []byte) Outcome {
 func (b *both) compare(w *mapfn.Writes) {
 	b.Helper()
 	for _, c := range w.Changes {
-		if got := b.oracle.Record(byte(c.NS), c.Data); string(got) != string(c.Record) {
-			b.Fatalf("leaf %d: record %d %x is %s to the oracle, %s to mapfn", b.oracle.Size()-1, c.NS, c.Data, got, c.Record)
+		if got := b.alt.Record(byte(c.NS), c.Data); string(got) != string(c.Record) {
+			b.Fatalf("leaf %d: record %d %x is %s to altreader, %s to mapfn", b.alt.Size()-1, c.NS, c.Data, got, c.Record)
 		}
 	}
 }
 
-// seal adds the seal that is due and lets the oracle check it.
+// seal adds the seal that is due and lets altreader check it.
 func (b *both) seal() {
 	b.Helper()
 	s := b.replica.seal(b.T)
@@ -205,21 +205,21 @@ func (b *both) seal() {
 func (b *both) compareAll() {
 	b.Helper()
 	for n, want := range b.records {
-		if got := b.oracle.Record(n[0], []byte(n[1:])); string(got) != string(want) {
-			b.Errorf("record %d %q is %s to the oracle, %s to mapfn", n[0], n[1:], got, want)
+		if got := b.alt.Record(n[0], []byte(n[1:])); string(got) != string(want) {
+			b.Errorf("record %d %q is %s to altreader, %s to mapfn", n[0], n[1:], got, want)
 		}
 	}
-	if got := b.oracle.Keys(); got != uint64(len(b.records)) {
-		b.Errorf("%d records to the oracle, %d to mapfn", got, len(b.records))
+	if got := b.alt.Keys(); got != uint64(len(b.records)) {
+		b.Errorf("%d records to altreader, %d to mapfn", got, len(b.records))
 	}
-	if got, want := b.oracle.Root(), statusmap.Root(b.values); got != want {
-		b.Errorf("map root %x to the oracle, %x to statusmap", got, want)
+	if got, want := b.alt.Root(), statusmap.Root(b.values); got != want {
+		b.Errorf("map root %x to altreader, %x to statusmap", got, want)
 	}
-	if got, want := b.oracle.WithdrawalRoot(), rangeRoot(b.T, b.withdrawals); got != want {
-		b.Errorf("withdrawal root %x to the oracle, %x to mapfn", got, want)
+	if got, want := b.alt.WithdrawalRoot(), rangeRoot(b.T, b.withdrawals); got != want {
+		b.Errorf("withdrawal root %x to altreader, %x to mapfn", got, want)
 	}
-	if got, want := b.oracle.TreeRoot(), rangeRoot(b.T, b.tree); got != want {
-		b.Errorf("tree root %x to the oracle, %x to merkle", got, want)
+	if got, want := b.alt.TreeRoot(), rangeRoot(b.T, b.tree); got != want {
+		b.Errorf("tree root %x to altreader, %x to merkle", got, want)
 	}
 }
 
@@ -228,9 +228,9 @@ func (b *both) compareAll() {
 func (b *both) generate(g *testlog.Generator, n int) {
 	b.Helper()
 	for i := range n {
-		item := g.Next(b.oracle.Size())
-		if out := b.add(item.Leaf); out.Code != item.Want {
-			b.Fatalf("leaf %d is ignored for %q, should be for %q: %s", b.oracle.Size()-1, out.Code, item.Want, describe(item.Leaf))
+		item := g.Next(b.alt.Size())
+		if out := b.add(item.Leaf); out.Code != string(item.Want) {
+			b.Fatalf("leaf %d is ignored for %q, should be for %q: %s", b.alt.Size()-1, out.Code, item.Want, describe(item.Leaf))
 		}
 		if i == 0 || i%97 == 0 || i == n-1 {
 			b.seal()
