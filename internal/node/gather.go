@@ -50,7 +50,7 @@ func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 			continue
 		}
 		g.Log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
-		if _, is := errors.AsType[*cosign.AheadError](f.Err); is || errors.Is(f.Err, cosign.ErrConflict) {
+		if contradicts(f.Err) {
 			ahead = fmt.Errorf("%w: %v: %v; recover from a mirror", sequencer.ErrRestored, f.Names, f.Err)
 		}
 	}
@@ -58,6 +58,14 @@ func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 		return nil, ahead
 	}
 	return r.Checkpoint, r.Quorum
+}
+
+// contradicts reports whether the cosigner says that it knows another tree of
+// this log than ours: a larger one, another one of this size, or a smaller one
+// that ours does not extend.
+func contradicts(err error) bool {
+	_, larger := errors.AsType[*cosign.AheadError](err)
+	return larger || errors.Is(err, cosign.ErrConflict) || errors.Is(err, cosign.ErrInconsistent)
 }
 
 // inProcess is an http.RoundTripper that calls a handler of this process: the
