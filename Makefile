@@ -1,5 +1,5 @@
 # Standing needs Go and make, nothing else. Tools are pinned in tools/go.mod.
-.PHONY: help build test demo check bench bench-peers fuzz proto
+.PHONY: help build test sim demo check bench bench-peers fuzz proto
 
 FUZZTIME ?= 60s
 ENTRIES  ?= 20000
@@ -22,6 +22,9 @@ build: ## build the commands into bin/
 
 test: ## run all tests (no Docker, no network but localhost and Debian's promtool)
 	go test ./...
+
+sim: ## simulate 10,000 schedules of crashes, lost replies and second writers (test runs 500)
+	go test ./internal/sim -run TestSeeds -sim.seeds=10000 -timeout 60m
 
 demo: build ## issue, verify and withdraw in a log of its own; exits 0 only if all held
 	bin/standing demo

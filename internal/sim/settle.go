@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/standing-log/standing/internal/replay"
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/internal/testlog"
+)
+
+// settle puts everything right and looks at what has become of each disk.
+func (w *World) settle() {
+	w.quiet.Store(true)
+	for _, c := range w.witnesses {
+		c.heal()
+	}
+	w.background.Wait()
+	// Until every clock has caught up with what was signed by a fast one.
+	time.Sleep(2*maxSkew + time.Minute)
+	disks := w.allDisks()
+	// Where the log ended up comes first; copies and what it left behind then.
+	w.finale(0, w.main.on())
+	for n, d := range disks {
+		if d != w.main.on() {
+			w.finale(n+1, d)
+		}
+	}
+}
+
+// finale checks a disk and starts the log there once more.
+func (w *World) finale(n int, d *Disk) {
+	d.mu.Lock()
+	acks := d.acks
+	d.mu.Unlock()
+	for leaf, a := range acks {
+		if why := d.holds(leaf, a.Result); why != "" {
+			w.violate(d.name, "acknowledged %x: %s", a.id[:4], why)
+		}
+	}
+	against := w.contradict(d)
+	quorum := w.agrees(against)
+	p := w.newProcess(fmt.Sprintf("finale/%d", n), d)
+	w.goes(p.run)
+	<-p.ready
+	switch {
+	case p.opened != nil:
+		w.violate(p.name, "a log where all is well again: %v", p.opened)
+	case quorum:
+		if err := p.progress(); err != nil {
+			w.violate(p.name, "no progress: %v; %v know more", err, against)
+		}
+	default:
+		if err := p.refusal(); !errors.Is(err, sequencer.ErrRestored) {
+			w.violate(p.name, "%v know more, and the log goes on: %v", against, err)
+		}
+	}
+	w.happened(fmt.Sprintf("finale: progress %t", quorum))
+	p.exit()
+	w.background.Wait()
+	w.replay(d)
+}
+
+// agrees reports whether there is a quorum without some of the witnesses.
+func (w *World) agrees(without []string) bool {
+	return len(w.witnesses)-len(without) >= w.quorum
+}
+
+// patience is more than any healthy world needs.
+const patience = 10 * time.Minute
+
+// refusal waits until the writer has stopped and returns why.
+func (p *process) refusal() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = p.seq.WaitPublished(ctx, math.MaxUint64) // it cannot be
+	return p.seq.Err()
+}
+
+// progress gets a new entry published.
+func (p *process) progress() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	// With a full backlog only withdrawals would be taken.
+	if err := p.seq.WaitPublished(ctx, p.seq.SignedSize()); err != nil {
+		return err
+	}
+	// What the author takes to have effect need not have it here.
+	for range 50 {
+		item := p.w.author.next(p.disk.size())
+		if item.Want != "" {
+			continue
+		}
+		switch p.submit(ctx, []testlog.Item{item})[0] {
+		case accepted:
+			return p.seq.WaitPublished(ctx, p.seq.SignedSize())
+		case unknown:
+			return fmt.Errorf("no answer; the writer: %w", p.seq.Err())
+		}
+	}
+	return errors.New("50 entries refused")
+}
+
+// replay reads a disk from its leaves alone.
+func (w *World) replay(d *Disk) {
+	store := replay.Store{Backend: NewStore(d)}
+	ctx := context.Background()
+	root, err := store.Root(ctx)
+	must(err)
+	l, err := replay.Fsck(ctx, store, origin, root.Size, root.Hash, nil)
+	if err == nil {
+		err = store.CheckMap(ctx, l)
+	}
+	if err != nil {
+		w.violate(d.name, "replay: %v", err)
+		return
+	}
+	if s := l.Stats(); s.Ignored > 0 || s.Strays > 0 {
+		w.violate(d.name, "entries without effect: %+v", s)
+	}
+}
