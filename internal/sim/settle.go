@@ -80,6 +80,10 @@ func (p *process) refusal() error {
 	return p.seq.Err()
 }
 
+// manyEntries is how many may be refused, one after the other: a log whose last
+// charter its author does not know may be closed to most of what it writes.
+const manyEntries = 1000
+
 // progress gets a new entry published.
 func (p *process) progress() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -89,7 +93,7 @@ func (p *process) progress() error {
 		return err
 	}
 	// What the author takes to have effect need not have it here.
-	for range 50 {
+	for range manyEntries {
 		item := p.w.author.next(p.disk.size())
 		if item.Want != "" {
 			continue
@@ -101,7 +105,7 @@ func (p *process) progress() error {
 			return fmt.Errorf("no answer; the writer: %w", p.seq.Err())
 		}
 	}
-	return errors.New("50 entries refused")
+	return fmt.Errorf("%d entries refused", manyEntries)
 }
 
 // replay reads a disk from its leaves alone.

@@ -229,6 +229,7 @@ func (w *World) found() {
 		time.Sleep(between(w.draw("init"), time.Millisecond, time.Second))
 	}
 	w.quiet.Store(true)
+	w.background.Wait() // for writes that are late
 	w.main = w.newMachine("main", disk)
 	var first []testlog.Item
 	for range 3 {
