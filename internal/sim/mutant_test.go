@@ -94,7 +94,7 @@ var mutants = map[string]struct {
 	"publishes without comparing": {Options{Store: func(_ *World, s *Store) backend.Backend {
 		return &mutant{Store: s, swap: func(ctx context.Context, key, old, new []byte) error {
 			if string(key) == "c" {
-				time.Sleep(5 * time.Second) // so that somebody else can come before
+				time.Sleep(time.Second) // so that somebody else can come before
 				old = s.disk.newest("c")
 			}
 			return s.Swap(ctx, key, old, new)
