@@ -38,9 +38,10 @@ const (
 // MaxMessageBytes: base64 in JSON is a third longer.
 const maxBundle = MaxMessageBytes/4*3 - 1024
 
-// maxStatuses is the number of attestations at which an answer of CheckStatus is
-// full: each costs several look-ups. The last subject may take MaxBatch more;
-// all of them together stay far under MaxMessageBytes.
+// maxStatuses is the number of attestations, and members of programmes, at which
+// an answer of CheckStatus is full: each attestation costs several look-ups. The
+// last subject may take MaxBatch more; all of them together stay far under
+// MaxMessageBytes.
 const maxStatuses = 4 * MaxBatch
 
 // checkCount checks the number of items of a request.
@@ -189,7 +190,7 @@ func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequ
 		} else {
 			found.Refusal = s.refusal(reason.Errorf(reason.RequestTooLarge, "the answer is full: ask about this subject in another call"))
 		}
-		total += len(found.GetAttestations())
+		total += len(found.GetAttestations()) + len(found.GetProgramme().GetMembers())
 		out.Results = append(out.Results, found)
 	}
 	return out, nil
@@ -209,16 +210,39 @@ func (s *Service) asOf(state *prover.State) (time.Time, error) {
 
 func (s *Service) subject(state *prover.State, subject string, asOf time.Time) *standingv1.SubjectStatus {
 	out := &standingv1.SubjectStatus{Subject: subject}
-	found, total, err := state.Status(subject)
+	if err := s.fill(out, state, asOf); err != nil {
+		return &standingv1.SubjectStatus{Subject: subject, Refusal: s.refusal(err)}
+	}
+	return out
+}
+
+// fill answers about out's subject.
+func (s *Service) fill(out *standingv1.SubjectStatus, state *prover.State, asOf time.Time) error {
+	if h, ok := strings.CutPrefix(out.Subject, "prog:"); ok {
+		id, err := prover.ParseHash(h)
+		if err != nil {
+			return err
+		}
+		out.Programme, err = programme(state, id)
+		return err
+	}
+	found, total, err := state.Status(out.Subject)
 	if err != nil {
-		out.Refusal = s.refusal(err)
-		return out
+		return err
 	}
 	out.Total = total
 	for _, f := range slices.Backward(found) {
-		out.Attestations = append(out.Attestations, s.attestation(f, asOf))
+		a := s.attestation(f, asOf)
+		if id := f.Entry.Attestation.Programme; id != nil {
+			p, err := programme(state, *id)
+			if err != nil {
+				return err
+			}
+			a.ProgrammeId, a.ProgrammeState = p.GetId(), p.GetState()
+		}
+		out.Attestations = append(out.Attestations, a)
 	}
-	return out
+	return nil
 }
 
 func (s *Service) attestation(f prover.Found, asOf time.Time) *standingv1.Attestation {
@@ -228,6 +252,7 @@ func (s *Service) attestation(f prover.Found, asOf time.Time) *standingv1.Attest
 		IssuedIndex: f.Record.Issued, LastIndex: f.Record.Last,
 		IssuerId: "party:" + hex.EncodeToString(f.ID[:]), IssuerName: f.Enrol.Name, IssuerEnded: f.Party.State == mapfn.StateEnded,
 		KeyId: hex.EncodeToString(f.Record.Key[:]), ValidFrom: p.ValidFrom, ValidUntil: p.ValidUntil,
+		WithdrawnClaims: f.Record.Withdrawn,
 	}
 	if r := f.Record.Reason; r != nil {
 		code := uint32(*r)
@@ -324,7 +349,7 @@ func (s *Service) GetLogInfo(ctx context.Context, _ *standingv1.GetLogInfoReques
 		Limits: &standingv1.Limits{
 			MaxEntryBytes: entry.MaxSize, MaxSubjects: entry.MaxSubjects, MaxBatch: MaxBatch, MaxMessageBytes: MaxMessageBytes,
 		},
-		Kinds: []string{"charter", "party", "key", "revocation", "attestation/claims", "attestation/statement", "attestation/private"},
+		Kinds: []string{"charter", "party", "key", "programme", "revocation", "attestation/claims", "attestation/statement", "attestation/private"},
 	}
 	for _, e := range reason.Table() {
 		out.ReasonCodes = append(out.ReasonCodes, &standingv1.ReasonCode{

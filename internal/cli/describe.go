@@ -28,7 +28,7 @@ func describe(e *entry.Entry, request bool) []string {
 		if e.Kind == entry.KindAttestation {
 			add("about", "%s", s.Name)
 			add("", "%s:%s", s.Algorithm, s.Digest)
-		} else if e.Kind != entry.KindCharter && e.Party == nil {
+		} else if e.Kind != entry.KindCharter && e.Party == nil && s.Name != "rules" {
 			add("about", "%s", s.Name)
 		}
 	}
@@ -41,6 +41,8 @@ func describe(e *entry.Entry, request bool) []string {
 		describeParty(e.Party, add)
 	case e.Key != nil:
 		describeKey(e.Key, add)
+	case e.Programme != nil:
+		describeProgramme(e.Programme, add)
 	case e.Charter != nil:
 		add("log", "%s", e.Charter.Log)
 		add("issuance", "%s", e.Charter.Issuance)
@@ -62,6 +64,8 @@ func kindText(e *entry.Entry) string {
 		return "party, " + e.Party.Action
 	case e.Key != nil:
 		return "key, " + e.Key.Action
+	case e.Programme != nil:
+		return "programme, " + e.Programme.Action
 	case e.Revocation != nil:
 		return "revocation, " + e.Revocation.Action
 	}
@@ -93,6 +97,9 @@ func describeAttestation(a *entry.Attestation, add adder) {
 	}
 	if a.Supersedes != nil {
 		add("supersedes", "att:%x", *a.Supersedes)
+	}
+	if a.Programme != nil {
+		add("programme", "prog:%x", *a.Programme)
 	}
 	if a.Support != nil {
 		add("asks for", "%s %s", a.Support.Asks, a.Support.URL)
@@ -135,6 +142,12 @@ func describeBody(a *entry.Attestation, add adder) {
 func describeRevocation(r *entry.Revocation, add adder) {
 	add("log", "%s", r.Log)
 	add("reason", "%s", reasonText(r.Reason))
+	if r.Claims != nil {
+		add("claims", "%s", strings.Join(r.Claims, ", "))
+	}
+	if r.Programme != nil {
+		add("programme", "prog:%x, as its operator", *r.Programme)
+	}
 	if r.Action == entry.ActionHold {
 		add("until", "%s", day(r.Until))
 	}
@@ -187,7 +200,43 @@ func describeKey(k *entry.Key, add adder) {
 	if k.Cutoff != nil {
 		add("cutoff", "index %d", *k.Cutoff)
 	}
+	if r := k.Range; r != nil {
+		about := "all packages"
+		if r.Package != "" {
+			about = r.Package
+		}
+		add("revokes", "what it attested at index %d to before %d, about %s", r.From, r.To, about)
+		add("reason", "%s", reasonText(r.Reason))
+	}
 }
+
+func describeProgramme(p *entry.Programme, add adder) {
+	add("log", "%s", p.Log)
+	if p.Action == entry.ActionClose {
+		return
+	}
+	add("rules", "sha256:%x", p.Rules)
+	add("", "%s", p.Link)
+	add("catalogues", "%s", strings.Join(p.Catalogues, ", "))
+	add("issuers", "who has one of the roles %s", strings.Join(p.Roles, ", "))
+	if p.Members == nil {
+		add("members", "any party")
+	}
+	for _, m := range p.Members {
+		add("member", "party:%x", m)
+	}
+	add("validity", "at most %s", days(p.MaxValidity))
+}
+
+// days formats a period in seconds.
+func days(seconds uint64) string {
+	if seconds%secondsPerDay == 0 {
+		return fmt.Sprintf("%d days", seconds/secondsPerDay)
+	}
+	return fmt.Sprintf("%d seconds", seconds)
+}
+
+const secondsPerDay = 24 * 60 * 60
 
 // day formats Unix seconds: a day if it is midnight UTC.
 func day(t uint64) string {

@@ -31,6 +31,7 @@ type draft struct {
 	ValidUntil   date           `yaml:"validUntil"`
 	SupportUntil *date          `yaml:"supportUntil"`
 	Supersedes   string         `yaml:"supersedes"`
+	Programme    string         `yaml:"programme"`
 	Support      *draftSupport  `yaml:"support"`
 	Claims       draftClaims    `yaml:"claims"`
 }
@@ -123,6 +124,13 @@ func (d *draft) statement() (*entry.Attestation, []entry.Subject, error) {
 	var err error
 	if a.Supersedes, err = optionalHash(strings.TrimPrefix(d.Supersedes, "att:")); err != nil {
 		return nil, nil, fmt.Errorf("supersedes: %w", err)
+	}
+	if d.Programme != "" {
+		id, err := programmeID(d.Programme)
+		if err != nil {
+			return nil, nil, fmt.Errorf("programme: %w", err)
+		}
+		a.Programme = &id
 	}
 	for _, c := range d.Claims.Items {
 		item := entry.Claim{ID: c.ID, Answer: c.Answer, Link: c.Link, CheckedAt: c.CheckedAt.seconds()}

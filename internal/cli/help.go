@@ -16,12 +16,13 @@ Check      verify FILE      judge a bundle; never uses the network
            show FILE        explain a bundle or an entry; decides nothing
 Attest     new PURL         write a commented attestation.yaml from the light template
            issue FILE       show what becomes public, sign it, submit it
-           revoke ID        withdraw an attestation, hold it, or lift a hold
+           revoke ID        withdraw an attestation or claims of it, hold it, or lift a hold
            submit FILE…     send signed entries (may be repeated), or log a document by its digest
 Take part  keygen           make an ordinary and a recovery key
            join LOG         write a signed request to be enrolled in a log
            enrol REQUEST    check a request, and sign it as the log's registrar
-           key              add, retire or report a key
+           key              add, retire or report a key, or revoke what it attested
+           programme        publish rules to issue under, amend or close them
            trust            store and show whom you believe
            demo             see all of it happen on this machine
            fsck URL|DIR     read a whole log and recompute everything

@@ -7,21 +7,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/standing-log/standing/internal/keyfile"
+	"github.com/standing-log/standing/internal/lint"
 	"github.com/standing-log/standing/personality/entry"
 )
 
 // keyFlags are the flags of key.
 type keyFlags struct {
-	party, log string
-	cutoff     uint64
-	hasCutoff  bool
+	party, log         string
+	reason, pkg        string
+	cutoff, from, to   uint64
+	cutoffSet, fromSet bool
 }
 
 func (a *app) keyCommand() *cobra.Command {
 	var k keyFlags
 	var s signerFlags
 	var f publishFlags
-	cmd := command("key add|retire|compromise KEY", `
+	cmd := command("key add|retire|compromise|range KEY", `
 Changes your party's keys. Signed with the recovery key; a key may also retire or
 report itself.
 
@@ -30,18 +32,27 @@ report itself.
   retire KEYID       the key signs nothing more; what it signed stands
   compromise KEYID   attestations issued with the key from --cutoff on are void
     --cutoff N         index in the log (default: from now on; lower later if needed)
+  range KEYID        attestations issued with the key in a range are revoked; the
+                     key goes on
+    --from N --to N    indexes in the log, from N to before N
+    --reason CODE      why; "standing revoke --help" lists the codes
+    --package PURL     only those about this package (default: all)
   --log ORIGIN|URL   the log (default: the one you trust)
 
 KEYID is 64 hex digits, or a public key file.
 `+signerHelp+publishHelp, cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
-		k.hasCutoff = cmd.Flags().Changed("cutoff")
+		k.cutoffSet, k.fromSet = cmd.Flags().Changed("cutoff"), cmd.Flags().Changed("from")
 		return a.changeKey(cmd.Context(), args[0], args[1], k, s, f)
 	})
 	s.add(cmd)
 	f.add(cmd)
 	cmd.Flags().StringVar(&k.party, "party", "", "")
 	cmd.Flags().StringVar(&k.log, "log", "", "")
+	cmd.Flags().StringVar(&k.reason, "reason", "", "")
+	cmd.Flags().StringVar(&k.pkg, "package", "", "")
 	cmd.Flags().Uint64Var(&k.cutoff, "cutoff", 0, "")
+	cmd.Flags().Uint64Var(&k.from, "from", 0, "")
+	cmd.Flags().Uint64Var(&k.to, "to", 0, "")
 	return cmd
 }
 
@@ -55,23 +66,9 @@ func (a *app) changeKey(ctx context.Context, action, arg string, k keyFlags, s s
 		return err
 	}
 	p := &entry.Key{Log: l.Origin, Action: action}
-	var id entry.Hash
-	switch action {
-	case entry.ActionAdd:
-		id, err = k.proveNew(p, arg)
-	case entry.ActionRetire, entry.ActionCompromise:
-		if k.hasCutoff {
-			p.Cutoff = &k.cutoff
-		}
-		id, err = keyArgument(arg)
-	default:
-		err = usage("key %.80q is not add, retire or compromise", action)
-	}
+	id, err := k.fill(p, arg)
 	if err != nil {
 		return err
-	}
-	if k.hasCutoff && action != entry.ActionCompromise {
-		return usage("--cutoff goes with compromise only")
 	}
 	signer, err := s.signer(ctx)
 	if err != nil {
@@ -82,6 +79,51 @@ func (a *app) changeKey(ctx context.Context, action, arg string, k keyFlags, s s
 		predicate: p, subjects: []entry.Subject{subject}, log: l, signer: signer,
 		name: "key-" + action + "-" + subject.Digest[:12], question: "Sign this?",
 	}, f)
+}
+
+// fill fills in what the action needs, and returns the key that it is about.
+func (k *keyFlags) fill(p *entry.Key, arg string) (entry.Hash, error) {
+	if k.cutoffSet && p.Action != entry.ActionCompromise {
+		return entry.Hash{}, usage("--cutoff goes with compromise only")
+	}
+	if (k.fromSet || k.to != 0 || k.reason != "" || k.pkg != "") && p.Action != entry.ActionRange {
+		return entry.Hash{}, usage("--from, --to, --reason and --package go with range only")
+	}
+	switch p.Action {
+	case entry.ActionAdd:
+		return k.proveNew(p, arg)
+	case entry.ActionRetire:
+	case entry.ActionCompromise:
+		if k.cutoffSet {
+			p.Cutoff = &k.cutoff
+		}
+	case entry.ActionRange:
+		if err := k.voids(p); err != nil {
+			return entry.Hash{}, err
+		}
+	default:
+		return entry.Hash{}, usage("key %.80q is not add, retire, compromise or range", p.Action)
+	}
+	return keyArgument(arg)
+}
+
+// voids fills in the range.
+func (k *keyFlags) voids(p *entry.Key) error {
+	if !k.fromSet || k.to <= k.from {
+		return usage("range needs --from and --to, the first smaller than the second").hinted(`"standing status" shows at which index an attestation was issued`)
+	}
+	number, err := reasonNumber(k.reason)
+	if err != nil {
+		return err
+	}
+	p.Range = &entry.KeyRange{From: k.from, To: k.to, Reason: number}
+	if k.pkg != "" {
+		// As its attestations were admitted.
+		if p.Range.Package, err = lint.CanonicalPurl(k.pkg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // proveNew fills in the key to be added and its proof of possession.

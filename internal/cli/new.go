@@ -129,6 +129,7 @@ func draftText(origin string, p purl.Purl, digest string, now time.Time) []byte 
 	line("# initiator: maintainer # who asked for it: steward, maintainer, manufacturer, user,")
 	line("# financer: fiscal-host # who paid: assessor, public-body, fiscal-host, authority")
 	line("# supersedes: att:<hex> # an earlier attestation of yours that this one replaces")
+	line("# programme: prog:<hex> # the programme whose rules it is issued under")
 	line("# support: {asks: funding, url: \"https://…\"}")
 	line("")
 	line("# Answers: yes, no, not-applicable, not-stated. A point may have a link, the")

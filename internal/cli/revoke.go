@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,9 +16,9 @@ import (
 
 // revokeFlags are the flags of revoke.
 type revokeFlags struct {
-	reason, hold, reinstate, link, since, log string
-	refs                                      []string
-	after                                     []uint
+	reason, hold, reinstate, link, since, programme, log string
+	refs, claims                                         []string
+	after                                                []uint
 }
 
 func (a *app) revokeCommand() *cobra.Command {
@@ -24,10 +26,13 @@ func (a *app) revokeCommand() *cobra.Command {
 	var s signerFlags
 	var f publishFlags
 	cmd := command("revoke ID… --reason CODE", `
-Withdraws attestations of your own party, for good. With --hold they are
-suspended until a date instead, with --reinstate a hold of yours is lifted.
+Withdraws attestations of your own party, for good. With --claims only these
+claims of them are withdrawn; with --hold they are suspended until a date
+instead, with --reinstate a hold of yours is lifted. The operator of a programme
+may do the same to what was issued under it, and names it with --programme.
 
   --reason CODE     why; the codes are below
+  --claims A,B      withdraw these claims; the others stand
   --hold UNTIL      suspend until this date, at most 90 days ahead
   --reinstate EVT   lift the hold with this event id
   --refs A,B        what the reason refers to: claim ids, CVE numbers, digests …
@@ -35,6 +40,7 @@ suspended until a date instead, with --reinstate a hold of yours is lifted.
   --since DATE      since when it was untrue
   --after N         with --hold: index of the last change of each attestation
                     (default: what the log says)
+  --programme PROG  act as the operator of this programme
   --log ORIGIN|URL  the log (default: the one you trust)
 `+signerHelp+publishHelp+`
 
@@ -50,7 +56,9 @@ Reasons, and what each must carry:
 	fl.StringVar(&r.reinstate, "reinstate", "", "")
 	fl.StringVar(&r.link, "link", "", "")
 	fl.StringVar(&r.since, "since", "", "")
+	fl.StringVar(&r.programme, "programme", "", "")
 	fl.StringVar(&r.log, "log", "", "")
+	fl.StringSliceVar(&r.claims, "claims", nil, "")
 	fl.StringSliceVar(&r.refs, "refs", nil, "")
 	fl.UintSliceVar(&r.after, "after", nil, "")
 	return cmd
@@ -114,34 +122,21 @@ func (a *app) revoke(ctx context.Context, args []string, r revokeFlags, s signer
 }
 
 func (r *revokeFlags) predicate(origin string) (*entry.Revocation, error) {
-	p := &entry.Revocation{Log: origin, Action: entry.ActionRevoke, Refs: r.refs, Link: r.link}
-	code := r.reason
-	var err error
-	switch {
-	case r.hold != "" && r.reinstate != "":
-		return nil, usage("--hold and --reinstate exclude each other")
-	case r.hold != "":
-		p.Action = entry.ActionHold
-		if code == "" {
-			code = "hold"
-		}
-		if p.Until, err = parseDate(r.hold); err != nil {
-			return nil, usage("--hold: %v", err)
-		}
-	case r.reinstate != "":
-		p.Action = entry.ActionReinstate
-		if code == "" {
-			code = "hold-released"
-		}
-		if p.Hold, err = parseHash(strings.TrimPrefix(r.reinstate, "evt:")); err != nil {
-			return nil, usage("--reinstate: %v", err)
-		}
+	p := &entry.Revocation{Log: origin, Refs: r.refs, Link: r.link}
+	code, err := r.action(p)
+	if err != nil {
+		return nil, err
 	}
-	row, ok := catalogue.ReasonByCode(code)
-	if !ok {
-		return nil, usage("--reason %.80q is not known", code).hinted("standing revoke --help lists the reasons")
+	if p.Reason, err = reasonNumber(code); err != nil {
+		return nil, err
 	}
-	p.Reason = row.Number
+	if r.programme != "" {
+		id, err := programmeID(r.programme)
+		if err != nil {
+			return nil, usage("--programme: %v", err)
+		}
+		p.Programme = &id
+	}
 	if r.since != "" {
 		t, err := parseDate(r.since)
 		if err != nil {
@@ -150,6 +145,43 @@ func (r *revokeFlags) predicate(origin string) (*entry.Revocation, error) {
 		p.Since = &t
 	}
 	return p, nil
+}
+
+// action fills in what is done, and returns the code of the reason.
+func (r *revokeFlags) action(p *entry.Revocation) (code string, err error) {
+	code, p.Action = r.reason, entry.ActionRevoke
+	given := 0
+	if len(r.claims) > 0 {
+		given++
+		p.Action, p.Claims = entry.ActionClaims, slices.Compact(slices.Sorted(slices.Values(r.claims)))
+	}
+	if r.hold != "" {
+		given++
+		p.Action, code = entry.ActionHold, cmp.Or(code, "hold")
+		if p.Until, err = parseDate(r.hold); err != nil {
+			return "", usage("--hold: %v", err)
+		}
+	}
+	if r.reinstate != "" {
+		given++
+		p.Action, code = entry.ActionReinstate, cmp.Or(code, "hold-released")
+		if p.Hold, err = parseHash(strings.TrimPrefix(r.reinstate, "evt:")); err != nil {
+			return "", usage("--reinstate: %v", err)
+		}
+	}
+	if given > 1 {
+		return "", usage("--claims, --hold and --reinstate exclude each other")
+	}
+	return code, nil
+}
+
+// reasonNumber returns the number of the reason with the code.
+func reasonNumber(code string) (uint8, error) {
+	row, ok := catalogue.ReasonByCode(code)
+	if !ok {
+		return 0, usage("--reason %.80q is not known", code).hinted("standing revoke --help lists the reasons")
+	}
+	return row.Number, nil
 }
 
 // lastChanges returns `after` of a hold, one per subject in the order in which

@@ -41,8 +41,9 @@ func TestScripts(t *testing.T) {
 			return startLog(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": checkCode,
-			"id":   setID,
+			"code":    checkCode,
+			"id":      setID,
+			"replace": replace,
 		},
 	})
 }
@@ -96,11 +97,20 @@ func checkCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// replace replaces the one occurrence of OLD in a file: "replace FILE OLD NEW".
+func replace(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if strings.Count(text, args[1]) != 1 {
+		ts.Fatalf("%s does not have %q once", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
 // setID sets a variable to the first printed id in a file: "id VAR FILE".
 func setID(ts *testscript.TestScript, _ bool, args []string) {
 	for _, word := range strings.FieldsFunc(ts.ReadFile(args[1]), func(r rune) bool { return strings.ContainsRune(" \n\",", r) }) {
 		kind, hex, ok := strings.Cut(word, ":")
-		if ok && len(hex) == 64 && (kind == "att" || kind == "evt" || kind == "party") {
+		if ok && len(hex) == 64 && (kind == "att" || kind == "evt" || kind == "party" || kind == "prog") {
 			ts.Setenv(args[0], word)
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ func (a *app) statusCommand() *cobra.Command {
 	var log, save string
 	cmd := command("status SUBJECT…", `
 Asks a log what it holds about subjects: purls, digests (sha256:<hex>) or ids
-(att:<hex>). Asking reveals the subject to the log, and the answer is not proven:
+(att:<hex>, or prog:<hex> for a programme). Asking reveals the subject to the log, and the answer is not proven:
 "standing verify" judges a bundle in private.
 
   --log ORIGIN|URL   the log (default: the one you trust)
@@ -89,7 +90,9 @@ func (a *app) printStatus(r client.SubjectStatus) int {
 		a.note("hint: %s", nextStep(r.Refused))
 		return exitUsage
 	}
-	if len(r.Attestations) == 0 {
+	if p := r.Programme; p != nil {
+		a.printProgramme(p)
+	} else if len(r.Attestations) == 0 {
 		a.say("%s: NONE", r.Subject)
 	}
 	code := exitStands
@@ -100,6 +103,12 @@ func (a *app) printStatus(r client.SubjectStatus) int {
 		}
 		a.say("%s", line)
 		a.say("  %s attested it at index %d; valid from %s until %s", att.IssuerName, att.IssuedIndex, day(att.ValidFrom), day(att.ValidUntil))
+		if len(att.WithdrawnClaims) > 0 {
+			a.say("  withdrawn of it: %s", strings.Join(att.WithdrawnClaims, ", "))
+		}
+		if att.ProgrammeID != "" {
+			a.say("  under %s, which is %s", att.ProgrammeID, att.ProgrammeState)
+		}
 		switch att.Verdict {
 		case "ACTIVE":
 		case "STALE":
@@ -112,6 +121,19 @@ func (a *app) printStatus(r client.SubjectStatus) int {
 		a.say("  and %d older ones", n)
 	}
 	return code
+}
+
+func (a *app) printProgramme(p *client.Programme) {
+	a.say("%s: %s", p.ID, p.State)
+	a.say("  %s (%s) published it at index %d; its newest rules are of index %d, its last change of index %d",
+		p.OperatorName, p.OperatorID, p.IssuedIndex, p.RulesIndex, p.LastIndex)
+	a.say("  rules sha256:%s, %s", p.Rules, p.Link)
+	a.say("  catalogues %s; roles %s; at most %s", strings.Join(p.Catalogues, ", "), strings.Join(p.Roles, ", "), days(p.MaxValidity))
+	members := "any party"
+	if len(p.Members) > 0 {
+		members = strings.Join(p.Members, ", ")
+	}
+	a.say("  members: %s", members)
 }
 
 // saveBundle fetches the bundle of the attestations found and writes it to a

@@ -204,6 +204,7 @@ type SubjectStatus struct {
 	Subject      string        `json:"subject"`
 	Attestations []Attestation `json:"attestations"` // newest first
 	Total        uint64        `json:"total,string"`
+	Programme    *Programme    `json:"programme,omitempty"`
 	Refused      *RefusedError `json:"-"`
 }
 
@@ -225,11 +226,30 @@ type Attestation struct {
 	WithdrawnClaims []string `json:"withdrawnClaims"`
 	ValidFrom       uint64   `json:"validFrom,string"`
 	ValidUntil      uint64   `json:"validUntil,string"`
+	ProgrammeID     string   `json:"programmeId"`
+	ProgrammeState  string   `json:"programmeState"`
+}
+
+// Programme is standing.v1.Programme.
+type Programme struct {
+	ID           string   `json:"id"`
+	State        string   `json:"state"`
+	OperatorID   string   `json:"operatorId"`
+	OperatorName string   `json:"operatorName"`
+	IssuedIndex  uint64   `json:"issuedIndex,string"`
+	RulesIndex   uint64   `json:"rulesIndex,string"`
+	LastIndex    uint64   `json:"lastIndex,string"`
+	Rules        string   `json:"rules"`
+	Link         string   `json:"link"`
+	Catalogues   []string `json:"catalogues"`
+	Roles        []string `json:"roles"`
+	Members      []string `json:"members"`
+	MaxValidity  uint64   `json:"maxValidity,string"`
 }
 
 // Status asks what the log holds about subjects: printed attestation ids,
-// canonical purls, or digests as algorithm:hex. Asking reveals them to the log.
-// At most Limits.MaxBatch of them fit into one call.
+// canonical purls, digests as algorithm:hex, or printed programme ids. Asking
+// reveals them to the log. At most Limits.MaxBatch of them fit into one call.
 func (c *Client) Status(ctx context.Context, subjects ...string) (*Status, error) {
 	var out struct {
 		AsOf    AsOf `json:"asOf"`

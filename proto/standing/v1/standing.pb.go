@@ -511,8 +511,8 @@ type CheckStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to max_batch subjects, each one of: a printed attestation id; a canonical
 	// purl, with a version or without; "sha256:", "sha512:" or "gitCommit:" and
-	// lower-case hexadecimal digits. A purl's qualifiers and subpath are not
-	// looked at.
+	// lower-case hexadecimal digits; a printed programme id ("prog:<hex>"). A
+	// purl's qualifiers and subpath are not looked at.
 	Subjects      []string `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -681,7 +681,10 @@ type SubjectStatus struct {
 	Total uint64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
 	// Why this subject could not be answered; then nothing else but subject is
 	// set.
-	Refusal       *Refusal `protobuf:"bytes,4,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	Refusal *Refusal `protobuf:"bytes,4,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The programme asked about, absent if the log has none with this id. Then
+	// attestations is empty: the log keeps no list by programme.
+	Programme     *Programme `protobuf:"bytes,5,opt,name=programme,proto3" json:"programme,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -744,6 +747,13 @@ func (x *SubjectStatus) GetRefusal() *Refusal {
 	return nil
 }
 
+func (x *SubjectStatus) GetProgramme() *Programme {
+	if x != nil {
+		return x.Programme
+	}
+	return nil
+}
+
 // Attestation is the status of one attestation.
 type Attestation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -785,9 +795,14 @@ type Attestation struct {
 	// First second of validity in Unix seconds.
 	ValidFrom uint64 `protobuf:"varint,15,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"`
 	// First second after its validity in Unix seconds.
-	ValidUntil    uint64 `protobuf:"varint,16,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidUntil uint64 `protobuf:"varint,16,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	// Printed id of the programme under which it was issued; empty if under none.
+	ProgrammeId string `protobuf:"bytes,17,opt,name=programme_id,json=programmeId,proto3" json:"programme_id,omitempty"`
+	// State of that programme now: "open" or "closed". What was issued under a
+	// programme stands when it is closed.
+	ProgrammeState string `protobuf:"bytes,18,opt,name=programme_state,json=programmeState,proto3" json:"programme_state,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Attestation) Reset() {
@@ -932,6 +947,175 @@ func (x *Attestation) GetValidUntil() uint64 {
 	return 0
 }
 
+func (x *Attestation) GetProgrammeId() string {
+	if x != nil {
+		return x.ProgrammeId
+	}
+	return ""
+}
+
+func (x *Attestation) GetProgrammeState() string {
+	if x != nil {
+		return x.ProgrammeState
+	}
+	return ""
+}
+
+// Programme is a set of rules under which attestations are issued.
+type Programme struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Printed programme id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "open", or "closed" if nothing is issued or withdrawn in its name any more.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Printed party id of its operator, who may withdraw what was issued under it.
+	OperatorId string `protobuf:"bytes,3,opt,name=operator_id,json=operatorId,proto3" json:"operator_id,omitempty"`
+	// Name of the operator as enrolled.
+	OperatorName string `protobuf:"bytes,4,opt,name=operator_name,json=operatorName,proto3" json:"operator_name,omitempty"`
+	// Index of the entry that published it.
+	IssuedIndex uint64 `protobuf:"varint,5,opt,name=issued_index,json=issuedIndex,proto3" json:"issued_index,omitempty"`
+	// Index of the entry with its newest rules.
+	RulesIndex uint64 `protobuf:"varint,6,opt,name=rules_index,json=rulesIndex,proto3" json:"rules_index,omitempty"`
+	// Index of the newest entry that changed it: what an amendment names as its
+	// predecessor.
+	LastIndex uint64 `protobuf:"varint,7,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	// SHA-256 of the rules document, 64 hexadecimal digits.
+	Rules string `protobuf:"bytes,8,opt,name=rules,proto3" json:"rules,omitempty"`
+	// Link to the rules document.
+	Link string `protobuf:"bytes,9,opt,name=link,proto3" json:"link,omitempty"`
+	// Catalogues that claims may be made of, sorted.
+	Catalogues []string `protobuf:"bytes,10,rep,name=catalogues,proto3" json:"catalogues,omitempty"`
+	// Roles of which an issuer has to have one, sorted.
+	Roles []string `protobuf:"bytes,11,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Printed ids of the parties that may issue, sorted; empty if any may.
+	Members []string `protobuf:"bytes,12,rep,name=members,proto3" json:"members,omitempty"`
+	// Longest validity of an attestation, in seconds.
+	MaxValidity   uint64 `protobuf:"varint,13,opt,name=max_validity,json=maxValidity,proto3" json:"max_validity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Programme) Reset() {
+	*x = Programme{}
+	mi := &file_standing_v1_standing_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Programme) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Programme) ProtoMessage() {}
+
+func (x *Programme) ProtoReflect() protoreflect.Message {
+	mi := &file_standing_v1_standing_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Programme.ProtoReflect.Descriptor instead.
+func (*Programme) Descriptor() ([]byte, []int) {
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Programme) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Programme) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Programme) GetOperatorId() string {
+	if x != nil {
+		return x.OperatorId
+	}
+	return ""
+}
+
+func (x *Programme) GetOperatorName() string {
+	if x != nil {
+		return x.OperatorName
+	}
+	return ""
+}
+
+func (x *Programme) GetIssuedIndex() uint64 {
+	if x != nil {
+		return x.IssuedIndex
+	}
+	return 0
+}
+
+func (x *Programme) GetRulesIndex() uint64 {
+	if x != nil {
+		return x.RulesIndex
+	}
+	return 0
+}
+
+func (x *Programme) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *Programme) GetRules() string {
+	if x != nil {
+		return x.Rules
+	}
+	return ""
+}
+
+func (x *Programme) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Programme) GetCatalogues() []string {
+	if x != nil {
+		return x.Catalogues
+	}
+	return nil
+}
+
+func (x *Programme) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Programme) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Programme) GetMaxValidity() uint64 {
+	if x != nil {
+		return x.MaxValidity
+	}
+	return 0
+}
+
 // ListEntriesRequest asks for a run of entries.
 type ListEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -946,7 +1130,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_standing_v1_standing_proto_msgTypes[13]
+	mi := &file_standing_v1_standing_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -958,7 +1142,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[13]
+	mi := &file_standing_v1_standing_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -971,7 +1155,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{13}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListEntriesRequest) GetStart() uint64 {
@@ -1005,7 +1189,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_standing_v1_standing_proto_msgTypes[14]
+	mi := &file_standing_v1_standing_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1201,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[14]
+	mi := &file_standing_v1_standing_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1214,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{14}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*Entry {
@@ -1072,7 +1256,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_standing_v1_standing_proto_msgTypes[15]
+	mi := &file_standing_v1_standing_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1268,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[15]
+	mi := &file_standing_v1_standing_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1281,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{15}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Entry) GetIndex() uint64 {
@@ -1137,7 +1321,7 @@ type GetLogInfoRequest struct {
 
 func (x *GetLogInfoRequest) Reset() {
 	*x = GetLogInfoRequest{}
-	mi := &file_standing_v1_standing_proto_msgTypes[16]
+	mi := &file_standing_v1_standing_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1333,7 @@ func (x *GetLogInfoRequest) String() string {
 func (*GetLogInfoRequest) ProtoMessage() {}
 
 func (x *GetLogInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[16]
+	mi := &file_standing_v1_standing_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1346,7 @@ func (x *GetLogInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetLogInfoRequest) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{16}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{17}
 }
 
 // GetLogInfoResponse describes the log.
@@ -1201,7 +1385,7 @@ type GetLogInfoResponse struct {
 
 func (x *GetLogInfoResponse) Reset() {
 	*x = GetLogInfoResponse{}
-	mi := &file_standing_v1_standing_proto_msgTypes[17]
+	mi := &file_standing_v1_standing_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1397,7 @@ func (x *GetLogInfoResponse) String() string {
 func (*GetLogInfoResponse) ProtoMessage() {}
 
 func (x *GetLogInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[17]
+	mi := &file_standing_v1_standing_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1410,7 @@ func (x *GetLogInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetLogInfoResponse) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{17}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetLogInfoResponse) GetOrigin() string {
@@ -1331,7 +1515,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_standing_v1_standing_proto_msgTypes[18]
+	mi := &file_standing_v1_standing_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1527,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[18]
+	mi := &file_standing_v1_standing_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1540,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{18}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Limits) GetMaxEntryBytes() uint32 {
@@ -1408,7 +1592,7 @@ type ReasonCode struct {
 
 func (x *ReasonCode) Reset() {
 	*x = ReasonCode{}
-	mi := &file_standing_v1_standing_proto_msgTypes[19]
+	mi := &file_standing_v1_standing_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1604,7 @@ func (x *ReasonCode) String() string {
 func (*ReasonCode) ProtoMessage() {}
 
 func (x *ReasonCode) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[19]
+	mi := &file_standing_v1_standing_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1617,7 @@ func (x *ReasonCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonCode.ProtoReflect.Descriptor instead.
 func (*ReasonCode) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{19}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReasonCode) GetCode() string {
@@ -1509,12 +1693,13 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\aresults\x18\x02 \x03(\v2\x1a.standing.v1.SubjectStatusR\aresults\".\n" +
 	"\x04AsOf\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
-	"\x04time\x18\x02 \x01(\x04R\x04time\"\xad\x01\n" +
+	"\x04time\x18\x02 \x01(\x04R\x04time\"\xe3\x01\n" +
 	"\rSubjectStatus\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12<\n" +
 	"\fattestations\x18\x02 \x03(\v2\x18.standing.v1.AttestationR\fattestations\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x04R\x05total\x12.\n" +
-	"\arefusal\x18\x04 \x01(\v2\x14.standing.v1.RefusalR\arefusal\"\xf8\x03\n" +
+	"\arefusal\x18\x04 \x01(\v2\x14.standing.v1.RefusalR\arefusal\x124\n" +
+	"\tprogramme\x18\x05 \x01(\v2\x16.standing.v1.ProgrammeR\tprogramme\"\xc4\x04\n" +
 	"\vAttestation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\tR\averdict\x12\x14\n" +
@@ -1538,8 +1723,30 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\n" +
 	"valid_from\x18\x0f \x01(\x04R\tvalidFrom\x12\x1f\n" +
 	"\vvalid_until\x18\x10 \x01(\x04R\n" +
-	"validUntilB\t\n" +
-	"\a_reason\"@\n" +
+	"validUntil\x12!\n" +
+	"\fprogramme_id\x18\x11 \x01(\tR\vprogrammeId\x12'\n" +
+	"\x0fprogramme_state\x18\x12 \x01(\tR\x0eprogrammeStateB\t\n" +
+	"\a_reason\"\xf7\x02\n" +
+	"\tProgramme\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x1f\n" +
+	"\voperator_id\x18\x03 \x01(\tR\n" +
+	"operatorId\x12#\n" +
+	"\roperator_name\x18\x04 \x01(\tR\foperatorName\x12!\n" +
+	"\fissued_index\x18\x05 \x01(\x04R\vissuedIndex\x12\x1f\n" +
+	"\vrules_index\x18\x06 \x01(\x04R\n" +
+	"rulesIndex\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\a \x01(\x04R\tlastIndex\x12\x14\n" +
+	"\x05rules\x18\b \x01(\tR\x05rules\x12\x12\n" +
+	"\x04link\x18\t \x01(\tR\x04link\x12\x1e\n" +
+	"\n" +
+	"catalogues\x18\n" +
+	" \x03(\tR\n" +
+	"catalogues\x12\x14\n" +
+	"\x05roles\x18\v \x03(\tR\x05roles\x12\x18\n" +
+	"\amembers\x18\f \x03(\tR\amembers\x12!\n" +
+	"\fmax_validity\x18\r \x01(\x04R\vmaxValidity\"@\n" +
 	"\x12ListEntriesRequest\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x04R\x05start\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"k\n" +
@@ -1603,7 +1810,7 @@ func file_standing_v1_standing_proto_rawDescGZIP() []byte {
 	return file_standing_v1_standing_proto_rawDescData
 }
 
-var file_standing_v1_standing_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_standing_v1_standing_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_standing_v1_standing_proto_goTypes = []any{
 	(*SubmitRequest)(nil),       // 0: standing.v1.SubmitRequest
 	(*SubmitResponse)(nil),      // 1: standing.v1.SubmitResponse
@@ -1618,13 +1825,14 @@ var file_standing_v1_standing_proto_goTypes = []any{
 	(*AsOf)(nil),                // 10: standing.v1.AsOf
 	(*SubjectStatus)(nil),       // 11: standing.v1.SubjectStatus
 	(*Attestation)(nil),         // 12: standing.v1.Attestation
-	(*ListEntriesRequest)(nil),  // 13: standing.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil), // 14: standing.v1.ListEntriesResponse
-	(*Entry)(nil),               // 15: standing.v1.Entry
-	(*GetLogInfoRequest)(nil),   // 16: standing.v1.GetLogInfoRequest
-	(*GetLogInfoResponse)(nil),  // 17: standing.v1.GetLogInfoResponse
-	(*Limits)(nil),              // 18: standing.v1.Limits
-	(*ReasonCode)(nil),          // 19: standing.v1.ReasonCode
+	(*Programme)(nil),           // 13: standing.v1.Programme
+	(*ListEntriesRequest)(nil),  // 14: standing.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil), // 15: standing.v1.ListEntriesResponse
+	(*Entry)(nil),               // 16: standing.v1.Entry
+	(*GetLogInfoRequest)(nil),   // 17: standing.v1.GetLogInfoRequest
+	(*GetLogInfoResponse)(nil),  // 18: standing.v1.GetLogInfoResponse
+	(*Limits)(nil),              // 19: standing.v1.Limits
+	(*ReasonCode)(nil),          // 20: standing.v1.ReasonCode
 }
 var file_standing_v1_standing_proto_depIdxs = []int32{
 	4,  // 0: standing.v1.SubmitResponse.result:type_name -> standing.v1.SubmitResult
@@ -1634,26 +1842,27 @@ var file_standing_v1_standing_proto_depIdxs = []int32{
 	11, // 4: standing.v1.CheckStatusResponse.results:type_name -> standing.v1.SubjectStatus
 	12, // 5: standing.v1.SubjectStatus.attestations:type_name -> standing.v1.Attestation
 	5,  // 6: standing.v1.SubjectStatus.refusal:type_name -> standing.v1.Refusal
-	15, // 7: standing.v1.ListEntriesResponse.entries:type_name -> standing.v1.Entry
-	18, // 8: standing.v1.GetLogInfoResponse.limits:type_name -> standing.v1.Limits
-	19, // 9: standing.v1.GetLogInfoResponse.reason_codes:type_name -> standing.v1.ReasonCode
-	0,  // 10: standing.v1.Log.Submit:input_type -> standing.v1.SubmitRequest
-	2,  // 11: standing.v1.Log.SubmitBatch:input_type -> standing.v1.SubmitBatchRequest
-	6,  // 12: standing.v1.Log.GetBundle:input_type -> standing.v1.GetBundleRequest
-	8,  // 13: standing.v1.Log.CheckStatus:input_type -> standing.v1.CheckStatusRequest
-	13, // 14: standing.v1.Log.ListEntries:input_type -> standing.v1.ListEntriesRequest
-	16, // 15: standing.v1.Log.GetLogInfo:input_type -> standing.v1.GetLogInfoRequest
-	1,  // 16: standing.v1.Log.Submit:output_type -> standing.v1.SubmitResponse
-	3,  // 17: standing.v1.Log.SubmitBatch:output_type -> standing.v1.SubmitBatchResponse
-	7,  // 18: standing.v1.Log.GetBundle:output_type -> standing.v1.GetBundleResponse
-	9,  // 19: standing.v1.Log.CheckStatus:output_type -> standing.v1.CheckStatusResponse
-	14, // 20: standing.v1.Log.ListEntries:output_type -> standing.v1.ListEntriesResponse
-	17, // 21: standing.v1.Log.GetLogInfo:output_type -> standing.v1.GetLogInfoResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 7: standing.v1.SubjectStatus.programme:type_name -> standing.v1.Programme
+	16, // 8: standing.v1.ListEntriesResponse.entries:type_name -> standing.v1.Entry
+	19, // 9: standing.v1.GetLogInfoResponse.limits:type_name -> standing.v1.Limits
+	20, // 10: standing.v1.GetLogInfoResponse.reason_codes:type_name -> standing.v1.ReasonCode
+	0,  // 11: standing.v1.Log.Submit:input_type -> standing.v1.SubmitRequest
+	2,  // 12: standing.v1.Log.SubmitBatch:input_type -> standing.v1.SubmitBatchRequest
+	6,  // 13: standing.v1.Log.GetBundle:input_type -> standing.v1.GetBundleRequest
+	8,  // 14: standing.v1.Log.CheckStatus:input_type -> standing.v1.CheckStatusRequest
+	14, // 15: standing.v1.Log.ListEntries:input_type -> standing.v1.ListEntriesRequest
+	17, // 16: standing.v1.Log.GetLogInfo:input_type -> standing.v1.GetLogInfoRequest
+	1,  // 17: standing.v1.Log.Submit:output_type -> standing.v1.SubmitResponse
+	3,  // 18: standing.v1.Log.SubmitBatch:output_type -> standing.v1.SubmitBatchResponse
+	7,  // 19: standing.v1.Log.GetBundle:output_type -> standing.v1.GetBundleResponse
+	9,  // 20: standing.v1.Log.CheckStatus:output_type -> standing.v1.CheckStatusResponse
+	15, // 21: standing.v1.Log.ListEntries:output_type -> standing.v1.ListEntriesResponse
+	18, // 22: standing.v1.Log.GetLogInfo:output_type -> standing.v1.GetLogInfoResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_standing_v1_standing_proto_init() }
@@ -1668,7 +1877,7 @@ func file_standing_v1_standing_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_standing_v1_standing_proto_rawDesc), len(file_standing_v1_standing_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -83,7 +83,8 @@ type LogClient interface {
 	// REST: POST /v1/status:check
 	CheckStatus(ctx context.Context, in *CheckStatusRequest, opts ...grpc.CallOption) (*CheckStatusResponse, error)
 	// ListEntries returns published entries in log order. Readers who want proof
-	// read the tiles instead.
+	// read the tiles instead, and those of the withdrawal list, which lie under
+	// withdrawals/, if they only follow what is withdrawn.
 	//
 	// REST: GET /v1/entries?start=0&limit=256
 	ListEntries(ctx context.Context, in *ListEntriesRequest, opts ...grpc.CallOption) (*ListEntriesResponse, error)
@@ -196,7 +197,8 @@ type LogServer interface {
 	// REST: POST /v1/status:check
 	CheckStatus(context.Context, *CheckStatusRequest) (*CheckStatusResponse, error)
 	// ListEntries returns published entries in log order. Readers who want proof
-	// read the tiles instead.
+	// read the tiles instead, and those of the withdrawal list, which lie under
+	// withdrawals/, if they only follow what is withdrawn.
 	//
 	// REST: GET /v1/entries?start=0&limit=256
 	ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error)
