@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,7 +143,6 @@ func (w *world) further() []bad {
 var elsewhere = map[reason.Code]string{
 	reason.IssuanceClosed: "TestClosedLog",
 	reason.NoLog:          "a log without charter does not start",
-	reason.NoChange:       "what changes nothing has been accepted before, and is answered so",
 }
 
 // TestBadInput offers each bad envelope over gRPC, over REST and by the client,
@@ -154,7 +154,7 @@ func TestBadInput(t *testing.T) {
 	for i := 2; i < 32; i++ { // the 33rd key is too many
 		w.submit(testlog.AddKey(origin, w.other.ID, testlog.NewKey(fmt.Sprint("beta ", i), false), w.other.Recovery))
 	}
-	cases := append(w.required(), w.further()...)
+	cases := slices.Concat(w.required(), w.further(), w.badProgrammes())
 	size := w.size()
 	for _, c := range cases {
 		t.Run(strings.TrimSpace(c.what+" "+c.how), func(t *testing.T) { w.refuses(t, c) })

@@ -323,7 +323,7 @@ func TestGetLogInfo(t *testing.T) {
 	s.check(err)
 	if got.GetOrigin() != origin || len(got.GetVkeys()) != 1 || got.GetSize() != size || got.GetSealedSize() != size ||
 		got.GetPublishedSize() != size || got.GetMapFunction() != 1 || got.GetAdmission() != "testlog-1" ||
-		got.GetIssuance() != "open" || got.GetSuccessor() != "" || len(got.GetKinds()) != 7 {
+		got.GetIssuance() != "open" || got.GetSuccessor() != "" || len(got.GetKinds()) != 8 {
 		t.Errorf("%v", got)
 	}
 	if l := got.GetLimits(); l.GetMaxEntryBytes() != 65535 || l.GetMaxSubjects() != 64 || l.GetMaxBatch() != 256 || l.GetMaxMessageBytes() != 4<<20 {

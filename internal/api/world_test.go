@@ -22,6 +22,9 @@ type world struct {
 	secondHold          *entry.Entry // in force
 	retired             *testlog.Key // of party
 	nothing             entry.Hash   // id of nothing
+	open, closed        entry.Hash   // programmes of party
+	member              *entry.Entry // attestation of other under open
+	wide                *entry.Entry // attestation of party with 64 claims withdrawn
 }
 
 func newWorld(t *testing.T) *world {
@@ -40,6 +43,7 @@ func newWorld(t *testing.T) *world {
 	w.secondHold = testlog.Hold(origin, w.Unix()+2000, key, testlog.Target{ID: w.held.ID, Last: w.Record(w.held.ID).Last})
 	w.retired = w.party.Keys[2]
 	w.submit(w.secondHold, testlog.RetireKey(origin, w.retired.ID(), w.party.Recovery), testlog.EndParty(origin, w.ended.ID, w.Registrar))
+	w.programmes()
 	return w
 }
 
