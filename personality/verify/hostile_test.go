@@ -40,6 +40,8 @@ func TestHostile(t *testing.T) {
 		{"nesting below the library's limit", []byte(head + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}")},
 		{"16 MiB of empty attestations", fill(head+`"c","attestations":[`, "{},", "{}]}")},
 		{"16 MiB of empty keys", fill(head+`"c","keys":[`, "{},", "{}]}")},
+		{"16 MiB of empty programmes", fill(head+`"c","programmes":[`, "{},", "{}]}")},
+		{"nested objects in a programme's record", fill(head+`"c","programmes":[{"record":`, `{"a":`, "")},
 		{"16 MiB of numbers", fill(head+`"c","causes":[`, "1,", "1]}")},
 		{"an enormous number", fill(head+`"c","causes":[{"index":`, "9", "}]}")},
 		{"an enormous exponent", []byte(head + `"c","causes":[{"index":1e999999999}]}`)},

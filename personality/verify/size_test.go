@@ -57,6 +57,14 @@ func TestSize(t *testing.T) {
 	n.Submit(revoked)
 	n.Submit(void)
 	n.Submit(testlog.Revoke(n.Origin, 3, p.Keys[0], revoked.ID, void.ID))
+	rules := testnode.Hash{1}
+	programme := testlog.Sign(p.Keys[0], &entry.Programme{Log: n.Origin, Action: entry.ActionPublish, Rules: rules, Link: "https://rules.example/1",
+		Catalogues: []string{"orc-template-lite"}, Roles: []string{"steward"}, MaxValidity: 400 * 86400}, entry.RulesSubject(rules))
+	n.Submit(programme)
+	a := testlog.Claims(n.Origin, n.Unix(), 10)
+	a.Programme = &programme.ID
+	under := testlog.Attest(p.Keys[1], a, testlog.Component("pkg:npm/widget@1.0.0"))
+	n.Submit(under)
 	n.Submit(testlog.CompromiseKey(n.Origin, p.Keys[2].ID(), new(uint64), p.Recovery))
 	n.Pad(uint64(small.leaves), int(small.keys))
 	for _, tt := range []struct {
@@ -69,6 +77,8 @@ func TestSize(t *testing.T) {
 		// Each entry behind bad news takes a path of its own.
 		{"revoked", revoked.ID, verify.Revoked, limit + full.path()},
 		{"revoked and void", void.ID, verify.Revoked, limit + 2*full.path()},
+		// A programme takes a proof, and 300 bytes of id and record.
+		{"under a programme", under.ID, verify.Active, limit + full.proof() + 300},
 	} {
 		file := n.Bundle(tt.id)
 		if r := verify.Bundle(file, n.Reader()); r.Verdict != tt.want {
@@ -121,6 +131,10 @@ func measure(t *testing.T, file []byte) (m measures) {
 		proof(k.Proof)
 	}
 	for _, p := range b.Parties {
+		proof(p.Proof)
+		other += len(p.Entry)
+	}
+	for _, p := range b.Programmes {
 		proof(p.Proof)
 		other += len(p.Entry)
 	}
