@@ -196,8 +196,9 @@ func (l *Log) step(leaf []byte) (Outcome, error) {
 		return Outcome{Ignored: true, Code: code}, nil
 	}
 	// SPEC (mapfn, "Rules for every entry", 5) argues that without an index
-	// of ids no event can have effect twice. Here is one.
-	if l.effective[s.e.id] {
+	// of ids no event can act twice on the same object. Here is one. A
+	// revocation has several objects, and may come to one of them later.
+	if l.effective[s.e.id] && s.e.revocation == nil {
 		return Outcome{}, fmt.Errorf("leaf %d: event %x has effect for the second time", s.index, s.e.id)
 	}
 	l.effective[s.e.id] = true

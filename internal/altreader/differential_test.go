@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 )
@@ -89,6 +90,31 @@ func TestKeyLimit(t *testing.T) {
 		}
 		if out := b.add(testlog.AddKey(testOrigin, p.ID, k, p.Recovery).Leaf); out.Code != string(want) {
 			t.Errorf("key %d is ignored for %q, should be for %q", n, out.Code, want)
+		}
+	}
+	b.compareAll()
+	b.seal()
+}
+
+// TestLoggedAgain logs a revocation of two before the second of them, and again
+// after it: each implementation changes each target once.
+func TestLoggedAgain(t *testing.T) {
+	b := newBoth(t)
+	registrar, root := testlog.NewKey("registrar", false), testlog.NewKey("root", true)
+	b.add(testlog.Charter(testOrigin, nil, "open", []*testlog.Key{registrar}, root).Leaf)
+	p := testlog.NewParty("says it twice", 1)
+	b.add(p.Enrol(testOrigin, registrar).Leaf)
+	attest := func(name string) *entry.Entry {
+		return testlog.Attest(p.Keys[0], testlog.Claims(testOrigin, 1_795_000_000, 3), testlog.Component(name))
+	}
+	first, second := attest("pkg:npm/express@4.22.2"), attest("pkg:npm/lodash@4.17.21")
+	revocation := testlog.Revoke(testOrigin, 0, p.Keys[0], first.ID, second.ID).Leaf
+	for _, test := range []struct {
+		leaf        []byte
+		withdrawals uint64
+	}{{first.Leaf, 0}, {revocation, 1}, {second.Leaf, 1}, {revocation, 2}, {revocation, 2}} {
+		if b.add(test.leaf); b.alt.Withdrawals() != test.withdrawals {
+			t.Errorf("leaf %d: %d withdrawals, not %d", b.alt.Size()-1, b.alt.Withdrawals(), test.withdrawals)
 		}
 	}
 	b.compareAll()

@@ -154,6 +154,10 @@ func (l *Log) apply(w *mapfn.Writes) error {
 }
 
 func (l *Log) addSeal(leaf []byte, index uint64) (Outcome, error) {
+	// A seal writes nothing, but may stand where another function is in force.
+	if _, err := mapfn.Step(l.origin, leaf, index, l, l); err != nil {
+		return Outcome{}, err
+	}
 	prefix, err := rootOf(l.tree)
 	if err != nil {
 		return Outcome{}, err

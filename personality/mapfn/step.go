@@ -47,14 +47,14 @@ type Keys interface {
 // is not empty); any other error is the Reader's, or ErrFunction. A seal or
 // stray gives nil and no error.
 func Step(origin string, leaf []byte, index uint64, r Reader, keys Keys) (*Writes, error) {
-	if seal.Is(leaf) {
-		return nil, nil
-	}
 	// First of all: another function may give a meaning to what is no entry
 	// under this one.
 	log, err := logRecord(index, r)
 	if err != nil {
 		return nil, err
+	}
+	if seal.Is(leaf) {
+		return nil, nil
 	}
 	e, err := entry.Parse(leaf)
 	if err != nil {
