@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 
 	"filippo.io/edwards25519"
 	"github.com/hdevalence/ed25519consensus"
@@ -87,11 +88,10 @@ func (k PublicKey) Verify(message, sig []byte) bool {
 }
 
 // decodeBase64 decodes canonical, padded, standard base64. Go's decoders
-// accept line breaks and, unless strict, trailing bits: encoding again catches
-// both.
+// accept line breaks, and trailing bits unless they are strict.
 func decodeBase64(s string) ([]byte, bool) {
-	b, err := base64.StdEncoding.DecodeString(s)
-	return b, err == nil && base64.StdEncoding.EncodeToString(b) == s
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	return b, err == nil && !strings.ContainsAny(s, "\r\n")
 }
 
 // parseHex parses n bytes of lower-case hex.

@@ -24,7 +24,8 @@ const maxAppend = 1 << 30
 
 // Append implements backend.Backend.
 func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side []backend.Write) (backend.Root, error) {
-	if err := checkAppend(leaves, side); err != nil {
+	total, err := checkAppend(leaves, side)
+	if err != nil {
 		return backend.Root{}, err
 	}
 	if err := s.enter(ctx); err != nil {
@@ -39,7 +40,7 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 	if size := s.now.root().Size; first != size {
 		return backend.Root{}, fmt.Errorf("%w: append at %d, tree size is %d", backend.ErrConflict, first, size)
 	}
-	want, err := s.staged(func(st *provider.Stage) (backend.Root, error) {
+	want, err := s.staged(total+total/8, func(st *provider.Stage) (backend.Root, error) {
 		if err := s.integrate(ctx, st, first, leaves); err != nil {
 			return backend.Root{}, err
 		}
@@ -70,34 +71,34 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 	return got, err
 }
 
-// checkAppend keeps out what the contract forbids.
-func checkAppend(leaves [][]byte, side []backend.Write) error {
-	total := 0
+// checkAppend keeps out what the contract forbids, and counts bytes.
+func checkAppend(leaves [][]byte, side []backend.Write) (total int, err error) {
 	for i, l := range leaves {
 		// SPEC: "Leaves are non-empty and at most 65,535 bytes."
 		if len(l) == 0 || len(l) > backend.MaxLeaf {
-			return fmt.Errorf("leaf %d of %d: %d bytes: want 1 to %d", i, len(leaves), len(l), backend.MaxLeaf)
+			return 0, fmt.Errorf("leaf %d of %d: %d bytes: want 1 to %d", i, len(leaves), len(l), backend.MaxLeaf)
 		}
 		total += len(l)
 	}
 	for _, w := range side {
 		// SPEC: "Keys are non-empty."
 		if len(w.Key) == 0 {
-			return errEmptyKey
+			return 0, errEmptyKey
 		}
 		total += len(w.Key) + len(w.Value)
 	}
 	if total > maxAppend {
-		return fmt.Errorf("append of %d bytes: want at most %d", total, maxAppend)
+		return 0, fmt.Errorf("append of %d bytes: want at most %d", total, maxAppend)
 	}
-	return nil
+	return total, nil
 }
 
 var errEmptyKey = errors.New("empty side key")
 
-// staged builds a Stage with f and commits it; nothing remains if f fails.
-func (s *Store) staged(f func(*provider.Stage) (backend.Root, error)) (root backend.Root, err error) {
-	st, err := s.p.Stage()
+// staged builds a Stage of about size bytes with f and commits it; nothing
+// remains if f fails.
+func (s *Store) staged(size int, f func(*provider.Stage) (backend.Root, error)) (root backend.Root, err error) {
+	st, err := s.p.Stage(size)
 	if err != nil {
 		return backend.Root{}, err
 	}
@@ -188,7 +189,7 @@ func (s *Store) Swap(ctx context.Context, key, old, new []byte) error {
 	s.write.Lock()
 	defer s.write.Unlock()
 
-	_, err := s.staged(func(st *provider.Stage) (backend.Root, error) {
+	_, err := s.staged(len(key)+len(new), func(st *provider.Stage) (backend.Root, error) {
 		is, err := st.Side(key)
 		if err == nil && ((is == nil) != (old == nil) || !bytes.Equal(is, old)) {
 			err = fmt.Errorf("%w: value of %q", backend.ErrConflict, key)

@@ -83,7 +83,7 @@ var ErrDamaged = backend.ErrDamaged
 // of the block cache, so the cache is several times as large as one of them.
 const (
 	defaultMemTable = 64 << 20
-	defaultCache    = 384 << 20
+	defaultCache    = 128 << 20
 )
 
 // Options of Open. The zero value is right for a disk.
@@ -95,7 +95,7 @@ type Options struct {
 	// MemTableSize is the size in bytes at which writes move from memory into
 	// a table; 0 means 64 MiB. Tests make it small to see tables sooner.
 	MemTableSize uint64
-	// CacheSize is the size of the block cache in bytes; 0 means 384 MiB, or
+	// CacheSize is the size of the block cache in bytes; 0 means 128 MiB, or
 	// six memtables.
 	CacheSize int64
 }

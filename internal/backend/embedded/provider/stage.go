@@ -12,29 +12,32 @@ import (
 
 // Stage is log storage whose writes wait for Commit: adding leaves,
 // integrating them, storing the root and setting side values become one synced
-// write. Later calls on the Stage see earlier ones; nobody else sees anything
-// before Commit.
+// write. Trillian's later calls on the Stage see its earlier ones; nobody else
+// sees anything before Commit.
 //
 // It holds the write lock until Commit or Discard, so it is used by one
 // goroutine, briefly.
 type Stage struct {
 	logStorage
-	b   *pebble.Batch
-	err error // of the first call that failed; Commit refuses then
+	b    *pebble.Batch // what Trillian writes and reads again
+	side *pebble.Batch // what nobody reads before Commit; in the end, everything
+	err  error         // of the first call that failed; Commit refuses then
 }
 
 var _ storage.LogStorage = (*Stage)(nil)
 
 var errStageEnded = errors.New("stage has ended")
 
-// Stage begins a Stage. It waits for other writers. Discard MUST follow.
-func (p *Provider) Stage() (*Stage, error) {
+// Stage begins a Stage for about size bytes. It waits for other writers. Discard
+// MUST follow.
+func (p *Provider) Stage(size int) (*Stage, error) {
 	p.write.Lock()
 	if err := p.Err(); err != nil {
 		p.write.Unlock()
 		return nil, err
 	}
-	return &Stage{logStorage: logStorage{p}, b: p.db.NewIndexedBatch()}, nil
+	size = max(size, 1<<10) // Pebble panics where a batch's header has no room
+	return &Stage{logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(size), side: p.db.NewBatchWithSize(size)}, nil
 }
 
 // do runs one writing call; after one has failed there is no other.
@@ -78,14 +81,19 @@ func (s *Stage) LatestSignedLogRoot(ctx context.Context, tree *trillian.Tree) (*
 func (s *Stage) SetSide(key, value []byte) error {
 	return s.do(func() error {
 		if value == nil {
-			return s.b.Delete(sideKey(key), nil)
+			return s.side.Delete(sideKey(key), nil)
 		}
-		return s.b.Set(sideKey(key), value, nil)
+		op := s.side.SetDeferred(1+len(key), len(value))
+		op.Key[0] = spaceSide
+		copy(op.Key[1:], key)
+		copy(op.Value, value)
+		return op.Finish()
 	})
 }
 
-// Side returns a copy of a side value as staged, or nil if there is none.
-func (s *Stage) Side(key []byte) ([]byte, error) { return get(s.b, sideKey(key)) }
+// Side returns a copy of a side value as the Stage found it, or nil if there is
+// none.
+func (s *Stage) Side(key []byte) ([]byte, error) { return get(s.p.db, sideKey(key)) }
 
 // Commit makes everything staged durable and visible at once, and ends the
 // Stage. If we crash before it returns, all of it is there or nothing.
@@ -93,10 +101,16 @@ func (s *Stage) Commit() error {
 	if s.err != nil {
 		return s.err
 	}
-	b := s.b
+	b, side := s.b, s.side
 	s.b, s.err = nil, errStageEnded
 	defer s.p.write.Unlock()
-	return s.p.commit(b)
+	if err := side.Apply(b, nil); err != nil {
+		return errors.Join(err, b.Close(), side.Close())
+	}
+	if err := b.Close(); err != nil {
+		return errors.Join(err, side.Close())
+	}
+	return s.p.commit(side)
 }
 
 // Discard ends the Stage without a trace, unless Commit did before.
@@ -104,8 +118,8 @@ func (s *Stage) Discard() error {
 	if s.b == nil {
 		return nil
 	}
-	b := s.b
+	b, side := s.b, s.side
 	s.b, s.err = nil, errStageEnded
 	defer s.p.write.Unlock()
-	return b.Close()
+	return errors.Join(b.Close(), side.Close())
 }
