@@ -10,8 +10,7 @@ import (
 // Fsck replays the first size leaves of a log, which leaves are, and checks
 // that they have the root given and end in a live seal. It fails with the first
 // bad thing. A leaf that was changed is found by the next seal, which becomes a
-// stray. progress, which may be nil, is called now and then with the leaves
-// done.
+// stray. progress is called after each leaf with the leaves done.
 func Fsck(ctx context.Context, leaves iter.Seq2[[]byte, error], origin string, size uint64, root Hash, progress func(done uint64)) (*Log, error) {
 	l := New(origin)
 	var last Outcome
@@ -32,9 +31,7 @@ func Fsck(ctx context.Context, leaves iter.Seq2[[]byte, error], origin string, s
 		if last.Stray && stray == "" {
 			stray = fmt.Sprintf("; the first seal that is not over the leaves before it is leaf %d", l.Size()-1)
 		}
-		if progress != nil && l.Size()%1024 == 0 {
-			progress(l.Size())
-		}
+		progress(l.Size())
 	}
 	if got := l.TreeRoot(); l.Size() != size || got != root {
 		return l, fmt.Errorf("%d leaves have root %x; the checkpoint says root %x at size %d%s", l.Size(), got, root, size, stray)

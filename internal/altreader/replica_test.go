@@ -142,7 +142,7 @@ func rangeRoot(t *testing.T, r *compact.Range) Hash {
 	return Hash(root)
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

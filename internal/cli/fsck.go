@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/node"
 	"github.com/standing-log/standing/internal/replay"
@@ -20,42 +21,65 @@ import (
 )
 
 func (a *app) fsckCommand() *cobra.Command {
-	return command("fsck URL|DIR", `
+	var oracle bool
+	cmd := command("fsck URL|DIR", `
 Reads a whole log and recomputes everything: the tree, what became of every entry,
 and every seal. With a URL, the newest checkpoint is opened under your trust file
 first, and the withdrawal list is read as it is served. With the directory of a
 node that is not running, the store is read, and the state kept in it is compared
 as well. Stops at the first bad thing and names it.
 
-Exit code 0 if all is as it should be, 4 if something is not.`,
+  --oracle   recompute with a second implementation, which was written from the
+             specification alone; it reads the leaves and nothing else
+
+Exit code 0 if all is as it should be, 4 if something is not, 3 at
+an entry under a map function that this program does not know.`,
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			if strings.Contains(args[0], "://") {
-				return a.fsckURL(cmd.Context(), args[0])
+				return a.fsckURL(cmd.Context(), args[0], oracle)
 			}
-			return a.fsckDir(cmd.Context(), args[0])
+			return a.fsckDir(cmd.Context(), args[0], oracle)
 		})
+	cmd.Flags().BoolVar(&oracle, "oracle", false, "")
+	return cmd
 }
 
-func (a *app) fsckDir(ctx context.Context, dir string) error {
+func (a *app) fsckDir(ctx context.Context, dir string, oracle bool) error {
 	quietLog := slog.New(slog.DiscardHandler)
-	origin, l, err := node.Fsck(ctx, dir, quietLog, a.leaves)
+	var r replayed
+	var err error
+	if oracle {
+		var l *altreader.Log
+		if r.origin, l, err = node.FsckOracle(ctx, dir, quietLog, a.leaves); err == nil {
+			r.size, r.stats = l.Size(), replay.Stats(l.Stats())
+		}
+	} else {
+		var l *replay.Log
+		if r.origin, l, err = node.Fsck(ctx, dir, quietLog, a.leaves); err == nil {
+			r.size, r.stats = l.Size(), l.Stats()
+		}
+	}
 	a.progress("")
 	if err == nil {
-		return a.fsckResult(origin, l, nil)
+		return a.fsckResult(r, nil)
 	}
 	switch {
-	case errors.Is(err, embedded.ErrInUse), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), ctx.Err() != nil, origin == "":
+	case errors.Is(err, embedded.ErrInUse), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), ctx.Err() != nil, r.origin == "":
 		return cannotTell("%w", err).hinted("name the directory of a node that is stopped, or the URL of one that runs")
 	}
 	return badLog(err)
 }
 
 func badLog(err error) error {
+	var unknown *altreader.FunctionError
+	if errors.As(err, &unknown) {
+		return cannotTell("%w", err).hinted("read the log with a newer version of this program")
+	}
 	return &failure{code: exitEvidence, err: err,
 		hint: "do not let the node write before this is understood; keep a copy of it as it is, and compare it with a mirror"}
 }
 
-func (a *app) fsckURL(ctx context.Context, url string) error {
+func (a *app) fsckURL(ctx context.Context, url string, oracle bool) error {
 	policy, err := a.policy()
 	if err != nil {
 		return err
@@ -80,11 +104,11 @@ func (a *app) fsckURL(ctx context.Context, url string) error {
 		return badLog(err)
 	}
 	tree := tlog.Tree{N: int64(cp.Size), Hash: tlog.Hash(cp.Root)}
-	result, err := replay.Fsck(ctx, remote{c, tree}, cp.Origin, cp.Size, cp.Root,
-		func(l *replay.Log, _ replay.Outcome) { a.leaves(l.Size(), cp.Size) })
-	a.progress("")
-	if err == nil {
-		err = a.checkWithdrawals(ctx, c, result.Seal())
+	r := replayed{origin: cp.Origin, size: cp.Size}
+	if oracle {
+		r.stats, err = a.oracleURL(ctx, remote{c, tree}, cp)
+	} else {
+		r.stats, err = a.replayURL(ctx, remote{c, tree}, cp)
 	}
 	if err != nil {
 		if client.Temporary(err) || ctx.Err() != nil {
@@ -92,7 +116,24 @@ func (a *app) fsckURL(ctx context.Context, url string) error {
 		}
 		return badLog(err)
 	}
-	return a.fsckResult(cp.Origin, result, cp)
+	return a.fsckResult(r, cp)
+}
+
+func (a *app) replayURL(ctx context.Context, src remote, cp *trust.Checkpoint) (replay.Stats, error) {
+	l, err := replay.Fsck(ctx, src, cp.Origin, cp.Size, cp.Root,
+		func(l *replay.Log, _ replay.Outcome) { a.leaves(l.Size(), cp.Size) })
+	a.progress("")
+	if err == nil {
+		err = a.checkWithdrawals(ctx, src.c, l.Seal())
+	}
+	return l.Stats(), err
+}
+
+func (a *app) oracleURL(ctx context.Context, src remote, cp *trust.Checkpoint) (replay.Stats, error) {
+	l, err := altreader.Fsck(ctx, src.Leaves(ctx, cp.Size), cp.Origin, cp.Size, cp.Root,
+		func(done uint64) { a.leaves(done, cp.Size) })
+	a.progress("")
+	return replay.Stats(l.Stats()), err
 }
 
 // leaves shows progress, now and then.
@@ -140,11 +181,18 @@ func (r remote) Leaf(ctx context.Context, index uint64) ([]byte, error) {
 	return r.c.Entry(ctx, r.tree, index)
 }
 
-func (a *app) fsckResult(origin string, l *replay.Log, cp *trust.Checkpoint) error {
-	s := l.Stats()
-	a.say("%s: %d leaves read, and the tree, every seal and the state are what they should be", origin, l.Size())
+// replayed is what came of a log in which nothing is bad.
+type replayed struct {
+	origin string
+	size   uint64
+	stats  replay.Stats
+}
+
+func (a *app) fsckResult(r replayed, cp *trust.Checkpoint) error {
+	s := r.stats
+	a.say("%s: %d leaves read, and the tree, every seal and the state are what they should be", r.origin, r.size)
 	a.say("  %d entries, %d seals, %d ignored leaves, %d stray seals", s.Entries, s.Seals, s.Ignored, s.Strays)
-	out := map[string]any{"log": origin, "size": l.Size(), "exit": exitStands,
+	out := map[string]any{"log": r.origin, "size": r.size, "exit": exitStands,
 		"entries": s.Entries, "seals": s.Seals, "ignored": s.Ignored, "strays": s.Strays}
 	if cp != nil && cp.Witnessed {
 		a.say("  cosigned by a quorum, as of %s", clock(cp.Time))

@@ -36,7 +36,7 @@ func checkWords(t *testing.T, where, text string) {
 // of this package and of those whose text it prints, the tables, a draft and
 // the help.
 func TestWords(t *testing.T) {
-	for _, dir := range []string{".", "../lint", "../keyfile", "../demo", "../replay", "../node", "../daemon", "../api",
+	for _, dir := range []string{".", "../lint", "../keyfile", "../demo", "../replay", "../altreader", "../node", "../daemon", "../api",
 		"../admission", "../prover", "../sequencer",
 		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn"} {
 		checkStrings(t, dir)
