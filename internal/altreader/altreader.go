@@ -18,8 +18,8 @@
 // Invariants:
 //
 //   - A leaf that is ignored changes nothing but the tree.
-//   - After a live seal that is wrong, and at an entry under a map function
-//     that is not known here, nothing more is replayed.
+//   - After a live seal that is wrong, and at a leaf under a map function that
+//     is not known here, nothing more is replayed.
 //   - What is kept grows with the state, not with the size of the leaves.
 package altreader
 
@@ -102,13 +102,13 @@ func (l *Log) Add(leaf []byte) (Outcome, error) {
 		return Outcome{}, l.stop
 	}
 	var out Outcome
-	if strings.HasPrefix(string(leaf), "standing/seal/") {
+	// SPEC: whoever meets a leaf under a function he does not know stops
+	// there: he neither ignores the leaf nor applies it.
+	if fn := l.function(); fn != 1 {
+		l.stop = &FunctionError{l.Size(), fn}
+	} else if strings.HasPrefix(string(leaf), "standing/seal/") {
 		out.Live, l.stop = l.checkSeal(leaf)
 		out.Stray = !out.Live
-	} else if fn := l.function(); fn != 1 {
-		// SPEC: whoever meets a leaf under a function he does not know stops
-		// there: he neither ignores the leaf nor applies it.
-		l.stop = &FunctionError{l.Size(), fn}
 	} else {
 		out, l.stop = l.step(leaf)
 	}

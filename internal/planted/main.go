@@ -32,6 +32,7 @@ func plants() []plant {
 		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},
 		{"FuzzParseStale", "internal/mapstore/prune.go", "n < 2 || n > len(b) ||", "n < 2 ||"},
 		{"FuzzControlValues", "internal/mapstore/layout.go", "binary.BigEndian.Uint64(b[8:])", "binary.BigEndian.Uint64(b[9:])"},
+		{"FuzzLeaf", "internal/altreader/json.go", "len(v.members) > 256", "len(v.members) > 2"},
 		{"FuzzCanonicalPurl", "internal/lint/purl.go", "return out, nil", "return s, nil"},
 		{"FuzzDraft", "internal/cli/draft.go", "if d.Support != nil {", "if d.Support == nil {"},
 		{"FuzzRequest", "internal/witness/request.go", "|| strconv.FormatUint(n, 10) != s", ""},
