@@ -39,6 +39,7 @@ check: ## format, vet, staticcheck, proto lint, generated code, tidiness
 			diff -u "$$f" "$$d/$$f" || { echo 'run make proto'; exit 1; }; done
 	@echo 'one version of grpc-gateway'; a=$$(go list -m $(GATEWAY)) && \
 		b=$$(go list -modfile=tools/go.mod -m $(GATEWAY)) && test "$$a" = "$$b" || { echo "$$a, tools: $$b"; exit 1; }
+	@echo 'golden logs, compared'; go run ./internal/golden -check
 	@echo 'go mod tidy'; go mod tidy -diff && cd tools && go mod tidy -diff
 
 # The logs that are hammered lie in bin/: the disk is part of what is measured.

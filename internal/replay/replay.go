@@ -66,11 +66,14 @@ func New(origin string, leaf func(index uint64) ([]byte, error)) *Log {
 // FalseSealError says that a live seal is wrong: evidence against the log.
 type FalseSealError struct {
 	Index uint64
-	Line  string // what is wrong
+	// Line is the first wrong line, counted from 1, or 0 if the leaf before
+	// it is a live seal.
+	Line int
+	What string
 }
 
 func (e *FalseSealError) Error() string {
-	return fmt.Sprintf("leaf %d is a false seal: %s", e.Index, e.Line)
+	return fmt.Sprintf("leaf %d is a false seal: %s", e.Index, e.What)
 }
 
 // Outcome is what a leaf was.
@@ -181,32 +184,33 @@ func (l *Log) check(s *seal.Seal) error {
 	if err != nil {
 		return err
 	}
+	// SPEC: line 5 is the fn of the ns 7 record, 1 where there is no log.
 	fn, err := mapfn.InForce(l)
 	if err != nil {
 		return err
 	}
 	root := l.status.rootHash()
-	wrong := ""
+	line, wrong := 0, ""
 	switch {
 	case l.last == nil && s.Prev != nil, l.last != nil && (s.Prev == nil || *s.Prev != l.lastIndex):
-		wrong = "it does not name the previous live seal"
+		line, wrong = 4, "it does not name the previous live seal"
 	case l.last != nil && s.Index == l.lastIndex+1:
 		wrong = "the leaf before it is a live seal"
-	case l.last != nil && s.SealedAt < l.last.SealedAt:
-		wrong = "it is dated before the previous one"
 	case s.MapFn != fn:
-		wrong = fmt.Sprintf("it says map function %d, in force is %d", s.MapFn, fn)
+		line, wrong = 5, fmt.Sprintf("it says map function %d, function %d is in force", s.MapFn, fn)
+	case l.last != nil && s.SealedAt < l.last.SealedAt:
+		line, wrong = 6, "it is dated before the previous one"
 	case s.Keys != l.status.keys:
-		wrong = fmt.Sprintf("it says %d map keys, the leaves give %d", s.Keys, l.status.keys)
+		line, wrong = 7, fmt.Sprintf("it says %d map keys, the leaves give %d", s.Keys, l.status.keys)
 	case s.MapRoot != root:
-		wrong = fmt.Sprintf("it says map root %x, the leaves give %x", s.MapRoot, root)
+		line, wrong = 8, fmt.Sprintf("it says map root %x, the leaves give %x", s.MapRoot, root)
 	case s.Withdrawals != l.withdrawals.End():
-		wrong = fmt.Sprintf("it says %d withdrawals, the leaves give %d", s.Withdrawals, l.withdrawals.End())
+		line, wrong = 9, fmt.Sprintf("it says %d withdrawals, the leaves give %d", s.Withdrawals, l.withdrawals.End())
 	case s.WithdrawalRoot != list:
-		wrong = fmt.Sprintf("it says withdrawal root %x, the leaves give %x", s.WithdrawalRoot, list)
+		line, wrong = 10, fmt.Sprintf("it says withdrawal root %x, the leaves give %x", s.WithdrawalRoot, list)
 	}
 	if wrong != "" {
-		return &FalseSealError{s.Index, wrong}
+		return &FalseSealError{s.Index, line, wrong}
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func wantFalse(t *testing.T, err error, index uint64, names string) {
 	if !errors.As(err, &f) {
 		t.Fatalf("error is %v, not a FalseSealError", err)
 	}
-	if f.Index != index || !strings.Contains(f.Line, names) || !strings.Contains(f.Error(), fmt.Sprint(index)) {
+	if f.Index != index || !strings.Contains(f.What, names) || !strings.Contains(f.Error(), fmt.Sprint(index)) {
 		t.Errorf("error %q, want leaf %d and %q", f, index, names)
 	}
 }
