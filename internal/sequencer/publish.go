@@ -72,6 +72,10 @@ func (s *Sequencer) publishOne(ctx context.Context, signed []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoQuorum, err)
 	}
+	// What comes back must be what was signed: only reserved roots are published.
+	if noteText(cosigned) != noteText(signed) {
+		return fmt.Errorf("the checkpoint of size %d came back from the cosigners as another", size)
+	}
 	s.agree()
 	old, err := Published(s.cfg.Backend)
 	if err != nil {

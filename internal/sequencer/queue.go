@@ -57,8 +57,8 @@ func take(queue chan *item, n int, batch []*item) []*item {
 }
 
 // order puts withdrawals first, except behind a target that is in the same
-// batch: an attestation, a party or a key. Within each part the order of
-// arrival stays.
+// batch: an attestation, a party, a key, or the programme as whose operator
+// they are signed. Within each part the order of arrival stays.
 func order(batch []*item) []*item {
 	founded := map[Hash]bool{}
 	for _, i := range batch {
@@ -70,13 +70,17 @@ func order(batch []*item) []*item {
 			founded[k.ID()] = true
 		}
 	}
-	behind := func(s entry.Subject) bool { return founded[s.ID] }
+	behind := func(i *item) bool {
+		r := i.Revocation
+		return slices.ContainsFunc(i.Subjects, func(s entry.Subject) bool { return founded[s.ID] }) ||
+			r != nil && r.Programme != nil && founded[*r.Programme]
+	}
 	var first, middle, last []*item
 	for _, i := range batch {
 		switch {
 		case !withdraws(i.Entry.Entry):
 			middle = append(middle, i)
-		case slices.ContainsFunc(i.Subjects, behind):
+		case behind(i):
 			last = append(last, i)
 		default:
 			first = append(first, i)
