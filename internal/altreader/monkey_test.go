@@ -19,6 +19,7 @@ type monkey struct {
 	parties      []entry.Hash
 	attestations []entry.Hash
 	holds        []entry.Hash
+	programmes   []entry.Hash
 	n            int
 }
 
@@ -33,7 +34,7 @@ func TestMonkey(t *testing.T) {
 		}
 		m.add(testlog.Charter(testOrigin, nil, "open", m.keys[:1], m.keys[1], m.keys[2]).Leaf)
 		effective := map[string]int{}
-		for i := range 1500 {
+		for i := range 4000 {
 			e := m.make()
 			if out := m.add(e.Leaf); !out.Ignored {
 				effective[kindOf(e)]++
@@ -43,7 +44,8 @@ func TestMonkey(t *testing.T) {
 			}
 		}
 		m.compareAll()
-		for _, k := range []string{"charter", "enrol", "amend", "end", "add", "retire", "compromise", "attestation", "revoke", "hold", "reinstate"} {
+		for _, k := range []string{"charter", "enrol", "amend", "end", "add", "retire", "compromise", "range", "publish", "amend programme", "close",
+			"attestation", "attestation of a programme", "revoke", "hold", "reinstate", "claims", "claims by the operator"} {
 			if effective[k] == 0 {
 				t.Errorf("seed %d: no %s had effect: %v", seed, k, effective)
 			}
@@ -55,6 +57,14 @@ func kindOf(e *entry.Entry) string {
 	switch {
 	case e.Party != nil:
 		return e.Party.Action
+	case e.Programme != nil && e.Programme.Action == entry.ActionAmend:
+		return "amend programme"
+	case e.Programme != nil:
+		return e.Programme.Action
+	case e.Attestation != nil && e.Attestation.Programme != nil:
+		return "attestation of a programme"
+	case e.Revocation != nil && e.Revocation.Programme != nil:
+		return e.Revocation.Action + " by the operator"
 	case e.Key != nil:
 		return e.Key.Action
 	case e.Revocation != nil:
@@ -114,6 +124,9 @@ func (m *monkey) last(id entry.Hash) uint64 {
 	if p := m.alt.parties[id]; p != nil {
 		return p.last
 	}
+	if p := m.alt.programmes[id]; p != nil {
+		return p.last
+	}
 	return m.alt.charter.last
 }
 
@@ -156,6 +169,8 @@ func (m *monkey) make() *entry.Entry {
 		return m.party()
 	case n < 18:
 		return m.keyEvent()
+	case n < 24:
+		return m.programme()
 	case n < 60:
 		return m.attest()
 	}
@@ -209,7 +224,9 @@ func (m *monkey) keyEvent() *entry.Entry {
 		by = target
 	}
 	cutoff := m.maybe()
-	switch m.IntN(6) {
+	switch m.IntN(8) {
+	case 6, 7:
+		return m.voids(target, by)
 	case 0:
 		return testlog.RetireKey(m.log(), target.ID(), by)
 	case 1:
@@ -243,8 +260,9 @@ func (m *monkey) attest() *entry.Entry {
 		a.Supersedes = &old
 		id = m.issuer(old)
 	}
-	if m.IntN(30) == 0 {
-		a.Programme = &id
+	if m.IntN(3) == 0 {
+		programme := m.id(m.programmes)
+		a.Programme = &programme
 	}
 	e := testlog.Attest(m.by(id, ordinary), a, subjects...)
 	m.attestations = append(m.attestations, e.ID)
@@ -263,6 +281,9 @@ func (m *monkey) withdrawal() *entry.Entry {
 		}
 	}
 	by := m.by(party, ordinary)
+	if m.IntN(3) == 0 {
+		return m.byOperator(id, by, m.subjects(list))
+	}
 	switch n := m.IntN(10); {
 	case n < 2:
 		return testlog.Revoke(m.log(), uint8(m.IntN(256)), by, list...)
@@ -276,4 +297,99 @@ func (m *monkey) withdrawal() *entry.Entry {
 		hold = *a.hold
 	}
 	return testlog.Reinstate(m.log(), hold, by, list...)
+}
+
+// subjects are attestations, in order.
+func (m *monkey) subjects(ids []entry.Hash) (out []entry.Subject) {
+	for _, id := range ids {
+		out = append(out, entry.AttestationSubject(id))
+	}
+	return out
+}
+
+// claimIDs are some that testlog.Claims makes, and one that it does not.
+func (m *monkey) claimIDs() (out []string) {
+	for _, id := range []string{"BR.01", "BR.02", "BR.03", "BR.04", "EL.01", "none"} {
+		if m.IntN(4) == 0 {
+			out = append(out, id)
+		}
+	}
+	if out == nil {
+		return []string{"BR.01"}
+	}
+	return out
+}
+
+// byOperator withdraws, mostly claims, and often in the name of a programme.
+func (m *monkey) byOperator(id entry.Hash, by *testlog.Key, subjects []entry.Subject) *entry.Entry {
+	r := &entry.Revocation{Log: m.log(), Action: entry.ActionClaims, Reason: 10, Claims: m.claimIDs()}
+	if m.IntN(5) == 0 {
+		r.Action, r.Claims = entry.ActionRevoke, nil
+	}
+	if m.IntN(2) == 0 {
+		programme := m.id(m.programmes)
+		if a := m.alt.attestations[id]; a != nil && a.programme != nil && m.IntN(4) > 0 {
+			programme = *a.programme
+		}
+		r.Programme = &programme
+		if p := m.alt.programmes[programme]; p != nil {
+			by = m.by(p.party, ordinary)
+		}
+	}
+	return testlog.Sign(by, r, subjects...)
+}
+
+// voids declares a range of indices of target void.
+func (m *monkey) voids(target, by *testlog.Key) *entry.Entry {
+	r := &entry.KeyRange{From: m.maybe(), Reason: byte(m.IntN(3))}
+	r.To = r.From + 1 + uint64(m.IntN(20))
+	if m.IntN(2) == 0 {
+		r.Package = testlog.Package(m.IntN(6))
+	}
+	return testlog.Sign(by, &entry.Key{Log: m.log(), Action: entry.ActionRange, Range: r}, entry.KeySubject(target.ID()))
+}
+
+func (m *monkey) programme() *entry.Entry {
+	id := m.id(m.programmes)
+	p := &entry.Programme{Log: m.log(), Action: entry.ActionPublish}
+	operator := m.id(m.parties)
+	if len(m.programmes) > 3 && m.IntN(4) > 0 {
+		if q := m.alt.programmes[id]; q != nil {
+			operator = q.party
+		}
+		p.Action = []string{entry.ActionAmend, entry.ActionAmend, entry.ActionAmend, entry.ActionClose}[m.IntN(4)]
+	}
+	subject := entry.ProgrammeSubject(id)
+	if p.Action != entry.ActionClose {
+		m.rules(p)
+	}
+	if p.Action == entry.ActionAmend {
+		after := m.last(id)
+		p.After = &after
+	}
+	if p.Action == entry.ActionPublish {
+		subject = entry.RulesSubject(p.Rules)
+	}
+	e := testlog.Sign(m.by(operator, ordinary), p, subject)
+	if p.Action == entry.ActionPublish {
+		m.programmes = append(m.programmes, e.ID)
+	}
+	return e
+}
+
+// rules are such that most attestations of the monkey are allowed.
+func (m *monkey) rules(p *entry.Programme) {
+	m.n++
+	p.Rules, p.Link = entry.Hash{byte(m.n), byte(m.n >> 8)}, "https://rules.example/1"
+	p.Catalogues, p.Roles, p.MaxValidity = []string{"orc-template-lite"}, []string{"steward", "user"}, 400*24*3600
+	switch m.IntN(6) {
+	case 0:
+		p.Members = []entry.Hash{m.id(m.parties)}
+	case 1:
+		p.Catalogues = []string{"another"}
+	case 2:
+		p.Roles = []string{"user"}
+	case 3:
+		p.MaxValidity = 3600
+	}
 }

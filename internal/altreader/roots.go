@@ -62,7 +62,7 @@ type trie struct {
 	hash Hash // of a node: zero if something below it changed
 }
 
-func (t *trie) leaf() bool { return t.half == [2]*trie{} }
+func (t *trie) leaf() bool { return t.half[0] == nil && t.half[1] == nil }
 
 // bit i of a key.
 func bit(key Hash, i int) byte { return key[i/8] >> (7 - i%8) & 1 }

@@ -178,3 +178,23 @@ func TestFlipFlop(t *testing.T) {
 		t.Errorf("before: code %d: %s", code, errs)
 	}
 }
+
+// TestFunctionToCome has a log in which a function is in force that nobody here
+// knows: it cannot be told what its leaves are, which is no evidence of a lie.
+func TestFunctionToCome(t *testing.T) {
+	f := newFlipper(t)
+	registrar, root := testlog.NewKey("registrar", false), testlog.NewKey("root", true)
+	first := testlog.Charter(flipOrigin, nil, "open", []*testlog.Key{registrar}, root)
+	f.add(first)
+	f.seal(f.values)
+	next := *first.Charter
+	next.After, next.MapFn = new(uint64), 2
+	f.add(testlog.Sign(root, &next, entry.LogSubject(flipOrigin)))
+	f.append([]byte("whatever this may be"))
+	dir := f.store(f.leaves)
+	for _, args := range [][]string{{dir}, {"--oracle", dir}} {
+		if code, errs := fsckOf(args...); code != exitCannotTell || !strings.Contains(errs, "leaf 3") || !strings.Contains(errs, "function 2") {
+			t.Errorf("fsck %v: code %d: %s", args[:len(args)-1], code, errs)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/standing-log/standing/internal/node"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -72,7 +73,7 @@ func (a *app) fsckDir(ctx context.Context, dir string, oracle bool) error {
 
 func badLog(err error) error {
 	var unknown *altreader.FunctionError
-	if errors.As(err, &unknown) {
+	if errors.Is(err, mapfn.ErrFunction) || errors.As(err, &unknown) {
 		return cannotTell("%w", err).hinted("read the log with a newer version of this program")
 	}
 	return &failure{code: exitEvidence, err: err,
