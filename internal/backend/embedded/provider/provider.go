@@ -82,8 +82,8 @@ var ErrDamaged = backend.ErrDamaged
 // Sizes used where Options does not say otherwise. Pebble takes memtables out
 // of the block cache, so the cache is several times as large as one of them.
 const (
-	defaultMemTable = 64 << 20
-	defaultCache    = 128 << 20
+	defaultMemTable = 32 << 20
+	defaultCache    = 256 << 20
 )
 
 // Options of Open. The zero value is right for a disk.
@@ -93,10 +93,10 @@ type Options struct {
 	// Logger receives Pebble's errors; nil means none.
 	Logger *slog.Logger
 	// MemTableSize is the size in bytes at which writes move from memory into
-	// a table; 0 means 64 MiB. Tests make it small to see tables sooner.
+	// a table; 0 means 32 MiB. Tests make it small to see tables sooner.
 	MemTableSize uint64
-	// CacheSize is the size of the block cache in bytes; 0 means 128 MiB, or
-	// six memtables.
+	// CacheSize is the size of the block cache in bytes; 0 means 256 MiB, or
+	// eight memtables.
 	CacheSize int64
 }
 
@@ -151,7 +151,7 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		opts.MemTableSize = defaultMemTable
 	}
 	if opts.CacheSize == 0 {
-		opts.CacheSize = min(6*int64(opts.MemTableSize), defaultCache)
+		opts.CacheSize = min(8*int64(opts.MemTableSize), defaultCache)
 	}
 	o := &pebble.Options{
 		FS:                          disk{opts.FS, h},
