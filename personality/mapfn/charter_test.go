@@ -2,6 +2,7 @@ package mapfn_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -136,6 +137,7 @@ func TestAmendCharter(t *testing.T) {
 			s.add("drop", s.charter(index(0), "open"))
 			return testlog.Charter(origin, index(4), "open", []*testlog.Key{s.registrar, s.root2}, s.root)
 		}, reason.CharterKeys, ""},
+		{"map function 2: in force from the next leaf on", keys(func(_ *scene, c *entry.Charter) { c.MapFn = 2 }), "", ""},
 		{"map function 3", keys(func(_ *scene, c *entry.Charter) { c.MapFn = 3 }), reason.MapFunction, ""},
 	})
 }
@@ -153,6 +155,40 @@ func TestCharterKeyInBothLists(t *testing.T) {
 	s := emptyScene(t)
 	leaf := resigned(s.root, s.charter(nil, "open"), b64(s.registrar), b64(s.root))
 	s.wantStep("a key that is root and registrar", leaf, reason.CharterKeys)
+}
+
+// TestActivation: under a function that it does not know Step says so, of every
+// leaf, and writes nothing; what a reader asks is answered.
+func TestActivation(t *testing.T) {
+	s := newScene(t)
+	inForce := func(want uint16) {
+		t.Helper()
+		if fn, err := mapfn.InForce(s.log); fn != want || err != nil {
+			t.Errorf("function %d is in force, %v, want %d", fn, err, want)
+		}
+	}
+	inForce(1)
+	c := s.predicate(index(0))
+	c.MapFn = 2
+	s.add("function 2", testlog.Sign(s.root, c, entry.LogSubject(origin)))
+	inForce(2)
+	back := s.predicate(index(4)) // to function 1
+	next := s.predicate(index(4))
+	next.MapFn = 3
+	for name, leaf := range map[string][]byte{
+		"an attestation": s.attest(s.a0, "pkg:npm/lodash@1").Leaf,
+		"a revocation":   s.revoke(s.a0, s.att).Leaf,
+		"function 1":     testlog.Sign(s.root, back, entry.LogSubject(origin)).Leaf,
+		"function 3":     testlog.Sign(s.root, next, entry.LogSubject(origin)).Leaf,
+		"no entry":       []byte("hello"),
+		"a stray seal":   []byte("standing/seal/v1\n"),
+	} {
+		w, err := mapfn.Step(origin, leaf, s.index(), s.log, s.log)
+		if !errors.Is(err, mapfn.ErrFunction) || reason.CodeOf(err) != "" || w != nil {
+			t.Errorf("%s: %+v, %v, want ErrFunction", name, w, err)
+		}
+	}
+	inForce(2)
 }
 
 // TestIssuance: a closed log takes withdrawals and everything else; a later

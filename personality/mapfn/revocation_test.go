@@ -276,7 +276,11 @@ func TestWithdrawalBytes(t *testing.T) {
 		"0000000000000102" + "01" + "0a" + "0000" + id + none + none: {Index: 258, Kind: mapfn.WithdrawalRevoked, Reason: 10, ID: h},
 		"0000000000000102" + "02" + "11" + "0000" + id + none + "000000006afd1fc0": {
 			Index: 258, Kind: mapfn.WithdrawalHeld, Reason: 17, ID: h, To: 0x6afd1fc0},
-		"0000000000000102" + "03" + "12" + "0000" + id + none + none:               {Index: 258, Kind: mapfn.WithdrawalReinstated, Reason: 18, ID: h},
+		"0000000000000102" + "03" + "12" + "0000" + id + none + none: {Index: 258, Kind: mapfn.WithdrawalReinstated, Reason: 18, ID: h},
+		"0000000000000102" + "04" + "0c" + "0001" + id + none + none: {
+			Index: 258, Kind: mapfn.WithdrawalClaims, Reason: 12, Flags: mapfn.FlagReadLeaf, ID: h},
+		"0000000000000102" + "07" + "0c" + "0001" + id + "0000000000000007" + "0000000000000102": {
+			Index: 258, Kind: mapfn.WithdrawalKeyRange, Reason: 12, Flags: mapfn.FlagReadLeaf, ID: h, From: 7, To: 258},
 		"0000000000000102" + "05" + "00" + "0000" + id + "0000000000000102" + none: {Index: 258, Kind: mapfn.WithdrawalSuperseded, ID: h, From: 258},
 		"0000000000000102" + "06" + "00" + "0000" + id + "0000000000000007" + "ffffffffffffffff": {
 			Index: 258, Kind: mapfn.WithdrawalKeyCutoff, ID: h, From: 7, To: 1<<64 - 1},
