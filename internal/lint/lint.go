@@ -34,6 +34,12 @@
 //     word, of four words or more, and in scripts without capitals are not
 //     recognised.
 //
+// # Reasons
+//
+// A revocation, hold, reinstatement, withdrawal of claims or range of a key
+// gives a known reason that goes with what it does; all but the range carry
+// what the reason must be accompanied by (package catalogue).
+//
 // # Invariants
 //
 //   - Every error is a *reason.Error.
@@ -41,6 +47,7 @@
 package lint
 
 import (
+	"slices"
 	"time"
 
 	"github.com/standing-log/standing/personality/catalogue"
@@ -70,6 +77,21 @@ func checkKind(e *entry.Entry) error {
 		return checkAttestation(e)
 	case e.Revocation != nil:
 		return checkReason(e.Revocation)
+	case e.Key != nil && e.Key.Range != nil:
+		return checkRange(e.Key.Range)
+	case e.Programme != nil:
+		return checkCatalogues(e.Programme.Catalogues)
+	}
+	return nil
+}
+
+// checkCatalogues: claims under a programme are of a catalogue that can be
+// logged.
+func checkCatalogues(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(catalogue.Catalogues(), func(c catalogue.Catalogue) bool { return c.Name == name }) {
+			return reason.Errorf(reason.Catalogue, "catalogue %q is not known", name)
+		}
 	}
 	return nil
 }
@@ -113,14 +135,35 @@ func checkClaims(c *entry.Claims) error {
 	return nil
 }
 
+// checkRange holds a range against the table of reasons. It has no members for
+// what a reason must be accompanied by: the key and the range say it.
+func checkRange(r *entry.KeyRange) error {
+	if _, err := reasonOf(entry.ActionRange, r.Reason); err != nil {
+		return err
+	}
+	if r.Package == "" {
+		return nil
+	}
+	return checkPurl(r.Package)
+}
+
+// reasonOf returns the row of a reason that may stand beside the action.
+func reasonOf(action string, number uint8) (catalogue.Reason, error) {
+	row, ok := catalogue.ReasonByNumber(number)
+	switch {
+	case !ok:
+		return row, reason.Errorf(reason.Catalogue, "reason %d is not known", number)
+	case !fits(action, number):
+		return row, reason.Errorf(reason.ReasonDetail, "reason %s does not go with %s", row.Code, action)
+	}
+	return row, nil
+}
+
 // checkReason holds a revocation against the table of reasons.
 func checkReason(r *entry.Revocation) error {
-	row, ok := catalogue.ReasonByNumber(r.Reason)
-	if !ok {
-		return reason.Errorf(reason.Catalogue, "reason %d is not known", r.Reason)
-	}
-	if !fits(r) {
-		return reason.Errorf(reason.ReasonDetail, "reason %s does not go with %s", row.Code, r.Action)
+	row, err := reasonOf(r.Action, r.Reason)
+	if err != nil {
+		return err
 	}
 	missing := ""
 	switch {
@@ -138,14 +181,14 @@ func checkReason(r *entry.Revocation) error {
 
 // fits reports whether the reason may stand beside the action: hold only with
 // a hold; hold-released, or none, with a reinstatement.
-func fits(r *entry.Revocation) bool {
-	switch r.Action {
+func fits(action string, number uint8) bool {
+	switch action {
 	case entry.ActionReinstate:
-		return r.Reason == catalogue.ReasonHoldReleased || r.Reason == 0
+		return number == catalogue.ReasonHoldReleased || number == 0
 	case entry.ActionHold:
-		return r.Reason != catalogue.ReasonHoldReleased
+		return number != catalogue.ReasonHoldReleased
 	}
-	return r.Reason != catalogue.ReasonHold && r.Reason != catalogue.ReasonHoldReleased
+	return number != catalogue.ReasonHold && number != catalogue.ReasonHoldReleased
 }
 
 // CheckTimes applies the rules that need a clock: validUntil lies in the

@@ -226,6 +226,15 @@ func TestRevocation(t *testing.T) {
 		{"hold released by a hold", entry.Revocation{Action: entry.ActionHold, Reason: 18, Until: since, After: []uint64{1}}, reason.ReasonDetail},
 		{"reinstated", entry.Revocation{Action: entry.ActionReinstate, Reason: 18}, ""},
 		{"reinstated for a vulnerability", entry.Revocation{Action: entry.ActionReinstate, Reason: 10}, reason.ReasonDetail},
+		{"claims", entry.Revocation{Action: entry.ActionClaims, Claims: []string{"VM.01"}}, ""},
+		{"claims for misstatement without since", entry.Revocation{Action: entry.ActionClaims, Claims: []string{"VM.01"},
+			Reason: 12, Refs: []string{"VM.01"}}, reason.ReasonDetail},
+		{"claims for misstatement", entry.Revocation{Action: entry.ActionClaims, Claims: []string{"VM.01"},
+			Reason: 12, Refs: []string{"VM.01"}, Since: &since}, ""},
+		{"claims for a hold", entry.Revocation{Action: entry.ActionClaims, Claims: []string{"VM.01"}, Reason: 17}, reason.ReasonDetail},
+		{"claims for the end of a hold", entry.Revocation{Action: entry.ActionClaims, Claims: []string{"VM.01"}, Reason: 18}, reason.ReasonDetail},
+		{"claims for a reason of the future", entry.Revocation{Action: entry.ActionClaims, Claims: []string{"VM.01"}, Reason: 19}, reason.Catalogue},
+		{"by the operator, vulnerability without anything", entry.Revocation{Action: entry.ActionRevoke, Programme: &entry.Hash{1}, Reason: 10}, reason.ReasonDetail},
 		{"reason of the future", entry.Revocation{Action: entry.ActionRevoke, Reason: 200}, reason.Catalogue},
 		{"private link", entry.Revocation{Action: entry.ActionRevoke, Link: "https://jane:pw@a.example/"}, reason.PersonalData},
 	}
@@ -236,6 +245,69 @@ func TestRevocation(t *testing.T) {
 				t.Errorf("Check: %v, want code %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestRange(t *testing.T) {
+	tests := []struct {
+		name string
+		r    entry.KeyRange
+		want reason.Code
+	}{
+		{"no reason", entry.KeyRange{}, ""},
+		{"misstatement, which the range itself details", entry.KeyRange{Reason: 12}, ""},
+		{"of a package", entry.KeyRange{Reason: 12, Package: "pkg:npm/%40scope/name"}, ""},
+		{"hold", entry.KeyRange{Reason: 17}, reason.ReasonDetail},
+		{"end of a hold", entry.KeyRange{Reason: 18}, reason.ReasonDetail},
+		{"reason of the future", entry.KeyRange{Reason: 19}, reason.Catalogue},
+		{"package against the rules of its type", entry.KeyRange{Package: "pkg:pypi/Django"}, reason.PurlType},
+		{"package with an address", entry.KeyRange{Package: "pkg:generic/jane%40a.example"}, reason.PersonalData},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.r.To = 1
+			e := sign(t, &entry.Key{Log: "log.example", Action: entry.ActionRange, Range: &tt.r}, entry.KeySubject(entry.Hash{1}))
+			if err := Check(e); reason.CodeOf(err) != tt.want || (err == nil) != (tt.want == "") {
+				t.Errorf("Check: %v, want code %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestProgramme(t *testing.T) {
+	tests := []struct {
+		name string
+		edit func(*entry.Programme)
+		want reason.Code
+	}{
+		{"as it should be", func(*entry.Programme) {}, ""},
+		{"of every catalogue", func(p *entry.Programme) { p.Catalogues = []string{"cra-annex-i", "orc-template-lite", "osps-baseline"} }, ""},
+		{"of a catalogue that is none", func(p *entry.Programme) { p.Catalogues = []string{"iso"} }, reason.Catalogue},
+		{"of one that is a catalogue, and one that is none", func(p *entry.Programme) { p.Catalogues = append(p.Catalogues, "iso") }, reason.Catalogue},
+		{"address in the link", func(p *entry.Programme) { p.Link = "https://a.example/?to=jane.doe@a.example" }, reason.PersonalData},
+		{"role mailbox in the link", func(p *entry.Programme) { p.Link = "https://a.example/?to=security@a.example" }, ""},
+		{"user in the link", func(p *entry.Programme) { p.Link = "https://jane@a.example/" }, reason.PersonalData},
+		{"link of a private network", func(p *entry.Programme) { p.Link = "https://wiki.corp/rules" }, reason.PersonalData},
+		{"telephone in the link", func(p *entry.Programme) { p.Link = "https://a.example/?n=+4930-1234-567" }, reason.PersonalData},
+	}
+	after := uint64(7)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &entry.Programme{Log: "log.example", Action: entry.ActionPublish, Link: "https://a.example/rules", MaxValidity: 365 * day,
+				Catalogues: []string{catalogue.LightName}, Roles: []string{"steward"}, Members: []entry.Hash{{0x12}}}
+			tt.edit(p)
+			if err := Check(sign(t, p, entry.RulesSubject(p.Rules))); reason.CodeOf(err) != tt.want || (err == nil) != (tt.want == "") {
+				t.Errorf("published: %v, want code %q", err, tt.want)
+			}
+			p.Action, p.After = entry.ActionAmend, &after
+			if err := Check(sign(t, p, entry.ProgrammeSubject(entry.Hash{1}))); reason.CodeOf(err) != tt.want || (err == nil) != (tt.want == "") {
+				t.Errorf("amended: %v, want code %q", err, tt.want)
+			}
+		})
+	}
+	end := &entry.Programme{Log: "log.example", Action: entry.ActionClose}
+	if err := Check(sign(t, end, entry.ProgrammeSubject(entry.Hash{1}))); err != nil {
+		t.Errorf("closed: %v", err)
 	}
 }
 
