@@ -13,7 +13,7 @@ import (
 
 // badEvents break the rules of the kinds other than attestation.
 func badEvents() []badVector {
-	return slicesOf(badCharters(), badParties(), badKeys(), badRevocations())
+	return slicesOf(badCharters(), badParties(), badKeys(), badRanges(), badProgrammes(), badRevocations(), badWithdrawals())
 }
 
 func payloadOf(name string) string { return string(sampled(name).Payload) }

@@ -21,6 +21,8 @@ func predicate(e *entry.Entry) entry.Predicate {
 		return e.Party
 	case e.Key != nil:
 		return e.Key
+	case e.Programme != nil:
+		return e.Programme
 	case e.Attestation != nil:
 		return e.Attestation
 	}
@@ -46,6 +48,9 @@ func TestRoundTrip(t *testing.T) {
 			prefix := map[entry.Kind]string{entry.KindAttestation: "att:"}[e.Kind]
 			if e.Party != nil && e.Party.Action == entry.ActionEnrol {
 				prefix = "party:"
+			}
+			if e.Programme != nil && e.Programme.Action == entry.ActionPublish {
+				prefix = "prog:"
 			}
 			if prefix == "" {
 				prefix = "evt:"

@@ -116,6 +116,16 @@ func samples() []sample {
 	add("key compromise", key, testlog.CompromiseKey(origin, key.ID(), nil, key))
 	add("key compromise cutoff", p.Recovery, testlog.CompromiseKey(origin, key.ID(), index(7), p.Recovery))
 
+	add("key range", p.Recovery, testlog.VoidRange(origin, key.ID(), entry.KeyRange{From: 3, To: 7, Reason: 12}, p.Recovery))
+	add("key range package", p.Recovery, testlog.VoidRange(origin, key.ID(), entry.KeyRange{To: 7, Package: "pkg:npm/%40babel/core"}, p.Recovery))
+
+	publish := testlog.Publish(key, testlog.Rules(origin))
+	add("programme publish", key, publish)
+	rules := testlog.Rules(origin, p.ID, publish.ID)
+	rules.Catalogues, rules.Roles = []string{"cra-annex-i", "orc-template-lite"}, []string{"maintainer", "steward"}
+	add("programme amend", key, testlog.AmendProgramme(key, publish.ID, 4, rules))
+	add("programme close", key, testlog.CloseProgramme(origin, key, publish.ID))
+
 	const from = 1_795_000_000
 	express := testlog.Component("pkg:npm/express@4.22.2")
 	claims := testlog.Claims(origin, from, 7)
@@ -140,6 +150,9 @@ func samples() []sample {
 	hold := testlog.Hold(origin, from+1000, key, testlog.Target{ID: first.ID, Last: 11}, testlog.Target{ID: p.ID, Last: 12})
 	add("revocation hold", key, hold)
 	add("revocation reinstate", key, testlog.Reinstate(origin, hold.ID, key, first.ID))
+	claimed := testlog.WithdrawClaims(origin, 12, key, []string{"BR.01", "BR.02"}, first.ID, p.ID)
+	add("revocation claims", key, claimed)
+	add("revocation claims by programme", key, testlog.InTheNameOf(publish.ID, claimed, key))
 	add("revocation by programme", key, testlog.Sign(key, &entry.Revocation{
 		Log: origin, Action: entry.ActionRevoke, Programme: &p.ID,
 	}, entry.AttestationSubject(first.ID)))
