@@ -1,6 +1,11 @@
 package provider
 
-import "github.com/cockroachdb/pebble/v2/vfs"
+import (
+	"errors"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
 
 // disk is the file system as Pebble sees it. It never tells Pebble that a write
 // failed: it marks the store failed and stops the goroutine there. Pebble would
@@ -20,8 +25,25 @@ func (d disk) checked(f vfs.File, err error) (vfs.File, error) {
 	return file{f, d.h}, d.h.check(err)
 }
 
+// Create makes what a marker names durable before there is a marker. Pebble
+// syncs the directory once, afterwards: a crash in between could leave the
+// marker and not the manifest, on file systems that do not keep their order,
+// and a store that cannot be opened.
 func (d disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(d.FS.PathBase(name), "marker.") {
+		if err := d.syncDir(d.FS.PathDir(name)); err != nil {
+			return nil, err
+		}
+	}
 	return d.checked(d.FS.Create(name, c))
+}
+
+func (d disk) syncDir(name string) error {
+	dir, err := d.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (d disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
