@@ -83,6 +83,8 @@ func (g *Generator) act() *entry.Entry {
 		{70, g.revoke}, {40, g.hold}, {30, g.reinstate}, {60, g.supersede},
 		{8, g.enrol}, {6, g.amend}, {3, g.end},
 		{14, g.addKey}, {3, g.retireKey}, {2, g.compromiseKey}, {2, g.amendCharter},
+		{24, g.withdrawClaims}, {20, g.voidRange}, {30, g.operate},
+		{6, g.publish}, {4, g.amendProgramme}, {2, g.closeProgramme},
 	} {
 		if g.rng.IntN(1000) < row.weight {
 			if e := row.make(); e != nil {
@@ -240,16 +242,29 @@ func (g *Generator) attest() *entry.Entry {
 	if k == nil {
 		return g.enrol()
 	}
+	if g.chance(0.01) {
+		e := g.issue(k, broad(g.origin, g.now()), nil, g.components(k.of))
+		g.broad = append(g.broad, g.attestations[len(g.attestations)-1])
+		return e
+	}
 	a, subjects := g.predicate(k), g.components(k.of)
 	if g.chance(0.06) {
 		subjects = g.scoped(a, k.of, subjects)
 	}
-	return g.issue(k, a, subjects)
+	var under *programme
+	if g.chance(0.15) {
+		under = g.under(a, k.of)
+	}
+	return g.issue(k, a, under, subjects)
 }
 
-func (g *Generator) issue(k *memberKey, a *entry.Attestation, subjects []entry.Subject) *entry.Entry {
+func (g *Generator) issue(k *memberKey, a *entry.Attestation, under *programme, subjects []entry.Subject) *entry.Entry {
 	e := Attest(k.Key, a, subjects...)
-	g.attestations = append(g.attestations, &attested{Entry: e, by: k, state: "active", last: g.index})
+	made := &attested{Entry: e, by: k, under: under, state: "active", last: g.index}
+	g.attestations = append(g.attestations, made)
+	if under != nil && under.operator() != k.of {
+		g.operable = append(g.operable, made)
+	}
 	return e
 }
 
@@ -326,13 +341,13 @@ func (g *Generator) supersede() *entry.Entry {
 	a := g.predicate(k)
 	a.Supersedes = &old.ID
 	name := old.Subjects[g.rng.IntN(len(old.Subjects))].Purl.Package()
-	e := g.issue(k, a, []entry.Subject{Component(fmt.Sprintf("%s@9.%d", name, g.index))})
+	e := g.issue(k, a, nil, []entry.Subject{Component(fmt.Sprintf("%s@9.%d", name, g.index))})
 	old.state, old.last = "superseded", g.index
 	return e
 }
 
 func (g *Generator) revoke() *entry.Entry {
-	states := []string{"active", "active", "active", "held", "superseded"}
+	states := []string{"active", "active", "active", "held", "superseded", "suspended"}
 	a, k := g.attestation(states[g.rng.IntN(len(states))])
 	if g.chance(0.05) {
 		a, k = g.endedAttestation("active")

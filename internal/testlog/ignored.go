@@ -51,7 +51,10 @@ func (g *Generator) malformed() Item {
 // faults lists every way to be ignored that the generator knows.
 func faults() []fault {
 	var all []fault
-	for _, list := range [][]fault{envelopeFaults(), authorityFaults(), partyFaults(), keyFaults(), attestationFaults(), revocationFaults()} {
+	for _, list := range [][]fault{
+		envelopeFaults(), authorityFaults(), partyFaults(), keyFaults(), attestationFaults(), revocationFaults(),
+		rangeFaults(), claimsFaults(), programmeFaults(), rulesFaults(), operatorFaults(),
+	} {
 		all = append(all, list...)
 	}
 	return all

@@ -19,6 +19,9 @@ type model struct {
 	parties      []*member
 	keys         []*memberKey // ordinary keys of all parties
 	attestations []*attested
+	operable     []*attested // those under another party's programme
+	broad        []*attested // those of more claims than can be withdrawn
+	programmes   []*programme
 	lifted       []lifted // reinstatements that were
 
 	serial int // of seeds
@@ -40,15 +43,18 @@ type memberKey struct {
 	of     *member
 	state  string // "active", "retired" or "compromised"
 	cutoff uint64 // if compromised
+	voids  []entry.KeyRange
 }
 
 // attested is an attestation of the log.
 type attested struct {
 	*entry.Entry
-	by    *memberKey
-	state string // "active", "held", "superseded" or "revoked"
-	last  uint64
-	hold  entry.Hash // if held
+	by        *memberKey
+	under     *programme
+	state     string // "active", "held", "suspended" (held by an operator), "superseded" or "revoked"
+	last      uint64
+	hold      entry.Hash // if held or suspended
+	withdrawn []string   // claims
 }
 
 func (a *attested) target() Target { return Target{a.ID, a.last} }
@@ -112,16 +118,18 @@ func (m *model) key(state string) *memberKey {
 // attestation returns one in the state given, of a party that has not ended
 // and has an active key left, and such a key.
 func (m *model) attestation(state string) (*attested, *memberKey) {
-	return m.attestationOf(state, false)
+	return m.attestationOf(m.attestations, func(a *attested) bool { return a.state == state && !a.by.of.ended })
 }
 
 // endedAttestation is attestation for parties that have ended.
 func (m *model) endedAttestation(state string) (*attested, *memberKey) {
-	return m.attestationOf(state, true)
+	return m.attestationOf(m.attestations, func(a *attested) bool { return a.state == state && a.by.of.ended })
 }
 
-func (m *model) attestationOf(state string, ended bool) (*attested, *memberKey) {
-	a := pick(m, m.attestations, func(a *attested) bool { return a.state == state && a.by.of.ended == ended })
+// attestationOf returns one of list that ok accepts, and an active key of its
+// party.
+func (m *model) attestationOf(list []*attested, ok func(*attested) bool) (*attested, *memberKey) {
+	a := pick(m, list, ok)
 	if a == nil {
 		return nil, nil
 	}

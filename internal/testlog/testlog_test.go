@@ -67,6 +67,8 @@ func TestMix(t *testing.T) {
 	for _, k := range []string{
 		"charter", "party enrol", "party amend", "key add", "key retire", "key compromise", "claims", "statement",
 		"private", "scopes", "supersedes", "revocation revoke", "revocation hold", "revocation reinstate",
+		"revocation claims", "key range", "programme publish", "programme amend", "programme close", "under a programme",
+		"operator's revoke", "operator's hold", "operator's reinstate", "operator's claims",
 	} {
 		if kinds[k] == 0 {
 			t.Errorf("no %s in 4,000 entries: %v", k, kinds)
@@ -79,7 +81,8 @@ func TestMix(t *testing.T) {
 		reason.NoChange, reason.SignatureInvalid, reason.KeyUnknown, reason.WrongLog, reason.AfterStale,
 		reason.RoleNotAllowed, reason.CharterKeys, reason.MapFunction, reason.Possession, reason.KeyNotActive,
 		reason.KeySpent, reason.TargetUnknown, reason.PartyEnded, reason.Cutoff, reason.TargetState,
-		reason.Programme, reason.Supersedes, reason.NotYours, reason.HoldMismatch,
+		reason.Programme, reason.Supersedes, reason.NotYours, reason.HoldMismatch, reason.KeyLimit,
+		reason.ProgClosed, reason.ProgRules, reason.NotYourProg, reason.ClaimUnknown, reason.ClaimsLimit,
 		reason.EnvelopeMalformed, reason.JSONNull, reason.JSONDuplicate,
 	}
 	for _, c := range want {
@@ -96,10 +99,16 @@ func describe(e *entry.Entry) string {
 		return "party " + e.Party.Action
 	case e.Key != nil:
 		return "key " + e.Key.Action
+	case e.Programme != nil:
+		return "programme " + e.Programme.Action
+	case e.Revocation != nil && e.Revocation.Programme != nil:
+		return "operator's " + e.Revocation.Action
 	case e.Revocation != nil:
 		return "revocation " + e.Revocation.Action
 	case a == nil:
 		return string(e.Kind)
+	case a.Programme != nil:
+		return "under a programme"
 	case a.Supersedes != nil:
 		return "supersedes"
 	case a.Scopes != nil:

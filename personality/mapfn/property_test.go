@@ -42,7 +42,7 @@ func generated(t *testing.T, seed uint64, n int) (*scene, []testlog.Item, []*map
 func TestNothingLeavesRevoked(t *testing.T) {
 	for seed := range uint64(2) {
 		states, revoked := map[hash]mapfn.AttestationRecord{}, 0
-		_, _, writes := generated(t, seed, 500)
+		_, _, writes := generated(t, seed, 1000)
 		for i, w := range writes {
 			if w == nil {
 				continue
@@ -59,7 +59,7 @@ func TestNothingLeavesRevoked(t *testing.T) {
 				switch {
 				case before.State == mapfn.StateRevoked:
 					t.Errorf("leaf %d changes the revoked attestation %x", i, c.Data)
-				case before.State == mapfn.StateSuperseded && r.State != mapfn.StateRevoked:
+				case before.State == mapfn.StateSuperseded && r.State != mapfn.StateRevoked && r.State != mapfn.StateSuperseded:
 					t.Errorf("leaf %d makes a superseded attestation %s", i, r.State)
 				case known && (r.Issued != before.Issued || r.Leaf != before.Leaf || r.Key != before.Key || r.Last <= before.Last):
 					t.Errorf("leaf %d changes more than the state: %+v, before %+v", i, r, before)
@@ -72,6 +72,51 @@ func TestNothingLeavesRevoked(t *testing.T) {
 		}
 		if revoked < 20 {
 			t.Errorf("seed %d: only %d attestations were revoked", seed, revoked)
+		}
+	}
+}
+
+// TestOnlyGrows: claims that are withdrawn and ranges that are void stay so, in
+// their order, and nothing leaves closed.
+func TestOnlyGrows(t *testing.T) {
+	_, _, writes := generated(t, 3, 1500)
+	withdrawn, voids, closed := map[hash][]string{}, map[hash][]mapfn.Void{}, map[hash]bool{}
+	grown := map[mapfn.NS]int{}
+	for i, w := range writes {
+		for _, c := range changes(w) {
+			if len(c.Data) != len(hash{}) {
+				continue
+			}
+			id := hash(c.Data)
+			switch c.NS {
+			case mapfn.NSAttestation:
+				r, err := mapfn.ParseAttestation(c.Record)
+				if err != nil || slices.ContainsFunc(withdrawn[id], func(s string) bool { return !slices.Contains(r.Withdrawn, s) }) {
+					t.Fatalf("leaf %d: withdrawn are %q, %v, before %q", i, r.Withdrawn, err, withdrawn[id])
+				}
+				grown[c.NS] += len(r.Withdrawn) - len(withdrawn[id])
+				withdrawn[id] = r.Withdrawn
+			case mapfn.NSKey:
+				r, err := mapfn.ParseKey(c.Record)
+				if err != nil || len(r.Voids) < len(voids[id]) || !slices.Equal(r.Voids[:len(voids[id])], voids[id]) {
+					t.Fatalf("leaf %d: void are %+v, %v, before %+v", i, r.Voids, err, voids[id])
+				}
+				grown[c.NS] += len(r.Voids) - len(voids[id])
+				voids[id] = r.Voids
+			case mapfn.NSProgramme:
+				r, err := mapfn.ParseProgramme(c.Record)
+				if err != nil || closed[id] {
+					t.Fatalf("leaf %d changes the programme %x, which was closed: %v", i, id, err)
+				}
+				if closed[id] = r.State == mapfn.StateClosed; closed[id] {
+					grown[c.NS]++
+				}
+			}
+		}
+	}
+	for ns, least := range map[mapfn.NS]int{mapfn.NSAttestation: 20, mapfn.NSKey: 10, mapfn.NSProgramme: 1} {
+		if grown[ns] < least {
+			t.Errorf("namespace %d grew %d times only", ns, grown[ns])
 		}
 	}
 }
@@ -265,6 +310,9 @@ func (b *bounded) Leaf(index uint64, h hash) ([]byte, error) {
 	for _, record := range b.read {
 		if r, err := mapfn.ParseAttestation(record); err == nil {
 			named = named || r.Issued == index && hash(r.Leaf) == h
+		}
+		if r, err := mapfn.ParseProgramme(record); err == nil {
+			named = named || r.At == index && hash(r.Leaf) == h
 		}
 	}
 	if !named {

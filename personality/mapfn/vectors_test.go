@@ -158,7 +158,7 @@ func (l *vectorLog) strays() [][]byte {
 }
 
 // vectorSeed gives a log that has nearly everything in it.
-const vectorSeed = 2178
+const vectorSeed = 3339
 
 func makeVector(t *testing.T, seed uint64) *vectorLog {
 	l := &vectorLog{T: t, records: map[string]recordVector{}}
@@ -183,7 +183,7 @@ func makeVector(t *testing.T, seed uint64) *vectorLog {
 			}
 		}
 		if batch == 11 {
-			l.endKeys(seed)
+			l.last(seed)
 		}
 		s := l.seal()
 		l.add(s.Marshal())
@@ -193,21 +193,44 @@ func makeVector(t *testing.T, seed uint64) *vectorLog {
 	return l
 }
 
-// endKeys adds what the generator has seldom: a key of its second party is
-// retired, then compromised, and then from earlier on.
-func (l *vectorLog) endKeys(seed uint64) {
+// last adds what the generator has seldom: the second party publishes, amends
+// and closes a programme; a range of its key is declared void, the key retired,
+// then compromised, and then from earlier on; and the party ends.
+func (l *vectorLog) last(seed uint64) {
 	l.Helper()
 	p := testlog.NewParty(fmt.Sprintf("party-%d-5", seed), 1)
-	k := p.Keys[0]
+	p.ID = l.party(p.Keys[0])
+	k, at := p.Keys[0], l.index()
+	publish := testlog.Publish(k, testlog.Rules(origin))
 	for _, e := range []*entry.Entry{
+		publish,
+		testlog.AmendProgramme(k, publish.ID, at, testlog.Rules(origin, p.ID)),
+		testlog.CloseProgramme(origin, k, publish.ID),
+		testlog.VoidRange(origin, k.ID(), entry.KeyRange{From: 20, To: at, Reason: 12, Package: "pkg:npm/express"}, p.Recovery),
 		testlog.RetireKey(origin, k.ID(), k),
 		testlog.CompromiseKey(origin, k.ID(), nil, k),
 		testlog.CompromiseKey(origin, k.ID(), index(20), p.Recovery),
+		testlog.EndParty(origin, p.ID, p.Recovery),
 	} {
 		if out := l.add(e.Leaf); out.Ignored != nil {
 			l.Fatalf("leaf %d: %v", l.index()-1, out.Ignored)
 		}
 	}
+}
+
+// party returns whose key k is.
+func (l *vectorLog) party(k *testlog.Key) hash {
+	l.Helper()
+	id := k.ID()
+	b, err := l.log.Record(mapfn.NSKey, id[:])
+	if err != nil {
+		l.Fatal(err)
+	}
+	r, err := mapfn.ParseKey(b)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return hash(*r.Party)
 }
 
 // finish dumps the state.
@@ -244,6 +267,8 @@ func (l *vectorLog) what() map[string]int {
 			out["party "+e.Party.Action]++
 		case e.Key != nil:
 			out["key "+e.Key.Action]++
+		case e.Programme != nil:
+			out["programme "+e.Programme.Action]++
 		case e.Revocation != nil:
 			out["revocation "+e.Revocation.Action]++
 		case e.Attestation != nil && e.Attestation.Supersedes != nil:
@@ -265,6 +290,7 @@ func TestVectors(t *testing.T) {
 	for what, least := range map[string]int{
 		"charter": 2, "party enrol": 3, "party amend": 1, "party end": 1, "key add": 1, "key retire": 1, "key compromise": 1,
 		"attestation": 20, "supersedes": 3, "scopes": 1, "revocation revoke": 3, "revocation hold": 2, "revocation reinstate": 1,
+		"revocation claims": 1, "key range": 1, "programme publish": 1, "programme amend": 1, "programme close": 1,
 		"seal": 12, "stray": 6, "ignored": 20,
 	} {
 		if got[what] < least {
