@@ -50,7 +50,7 @@ func TestBigLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "node")
 	kinds := grow(t, dir)
 	lap("grown")
-	for _, k := range []entry.Kind{entry.KindCharter, entry.KindParty, entry.KindKey, entry.KindAttestation, entry.KindRevocation} {
+	for _, k := range []entry.Kind{entry.KindCharter, entry.KindParty, entry.KindKey, entry.KindProgramme, entry.KindAttestation, entry.KindRevocation} {
 		if kinds[k] < 3 {
 			t.Errorf("%d entries of kind %s", kinds[k], k)
 		}
