@@ -48,7 +48,7 @@ func (tr *trie) put(keys []Hash) outcome {
 		changes = append(changes, c)
 		tr.pairs[k] = c.vh
 	}
-	top, out, err := updater{tr.at(tr.latest), version}.run(sorted(changes))
+	top, out, err := updater{base: tr.at(tr.latest), version: version}.run(sorted(changes))
 	if err != nil {
 		tr.t.Fatal(err)
 	}
@@ -196,14 +196,14 @@ func TestBucketsPerBatch(t *testing.T) {
 		}
 		changes = sorted(changes)
 		base := tr.at(tr.latest)
-		top, out, err := updater{base, version}.run(slices.Clone(changes))
+		top, out, err := updater{base: base, version: version}.run(slices.Clone(changes))
 		if err != nil {
 			t.Fatal(err)
 		}
 		// Serially, for the counter.
 		counted, serial := &reads{memory: tr.mem}, outcome{}
 		next := *base.top
-		changed, err := updater{&Snapshot{view: counted, top: base.top}, version}.slots(path{}, &next, changes, &serial)
+		changed, err := updater{base: &Snapshot{view: counted, top: base.top}, version: version}.slots(path{}, &next, changes, &serial)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,9 @@ type change struct {
 type updater struct {
 	base    *Snapshot
 	version uint64
+	// fresh, unless nil, takes the buckets that change, and nothing is
+	// written.
+	fresh map[ref]bucket
 }
 
 // outcome is what an update does to the store.
@@ -56,7 +59,7 @@ const parallelFrom = 128
 func (u updater) update(p path, old *tile, changes []change, out *outcome) (*tile, error) {
 	t := *old
 	put := u.slots
-	if p.n == 0 && len(changes) >= parallelFrom {
+	if p.n == 0 && len(changes) >= parallelFrom && u.fresh == nil {
 		put = u.slotsInParallel
 	}
 	changed, err := put(p, &t, changes, out)
@@ -155,7 +158,7 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 	if !changed {
 		return false, nil
 	}
-	if old != nil {
+	if old != nil && u.fresh == nil {
 		out.stale = append(out.stale, ref{s.version, below}.key())
 	}
 	u.place(t, i, below, next, out)
@@ -176,10 +179,15 @@ func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool
 		case next[at].vh == c.vh:
 			continue
 		default:
-			out.stale = append(out.stale, recordKey(next[at].version, c.key))
+			if u.fresh == nil {
+				out.stale = append(out.stale, recordKey(next[at].version, c.key))
+			}
 			next[at] = c.leaf
 		}
 		changed = true
+		if u.fresh != nil {
+			continue
+		}
 		out.writes = append(out.writes, backend.Write{Key: recordKey(u.version, c.key), Value: marshalStored(c.record.ns, c.record.stored)})
 	}
 	return next, changed
@@ -191,7 +199,11 @@ func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
 	if len(leaves) <= bucketMax {
 		top := leaves.top(4 * p.n)
 		t.setBucket(i, u.version, top, len(leaves))
-		out.writes = append(out.writes, backend.Write{Key: ref{u.version, p}.key(), Value: leaves.marshal(top)})
+		if r := (ref{u.version, p}); u.fresh != nil {
+			u.fresh[r] = slices.Clip(leaves)
+		} else {
+			out.writes = append(out.writes, backend.Write{Key: r.key(), Value: leaves.marshal(top)})
+		}
 		return
 	}
 	below := new(tile)
