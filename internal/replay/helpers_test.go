@@ -62,7 +62,7 @@ func (m *maker) due() *seal.Seal {
 		Keys: m.status.keys, MapRoot: m.MapRoot(), Withdrawals: m.withdrawals.End(), WithdrawalRoot: list, PrefixRoot: prefix,
 	}
 	if m.last != nil {
-		prev := m.lastIndex
+		prev := m.last.Index
 		s.Prev = &prev
 	}
 	return s

@@ -37,7 +37,6 @@ type Log struct {
 	records     map[Hash]stored // by map key
 	keys        map[Hash][]byte // SubjectPublicKeyInfo by keyid
 	last        *seal.Seal      // the newest live seal
-	lastIndex   uint64          // of it
 	stats       Stats
 }
 
@@ -61,19 +60,6 @@ func New(origin string, leaf func(index uint64) ([]byte, error)) *Log {
 		tree: ranges.NewEmptyRange(0), withdrawals: ranges.NewEmptyRange(0),
 		records: map[Hash]stored{}, keys: map[Hash][]byte{},
 	}
-}
-
-// FalseSealError says that a live seal is wrong: evidence against the log.
-type FalseSealError struct {
-	Index uint64
-	// Line is the first wrong line, counted from 1, or 0 if the leaf before
-	// it is a live seal.
-	Line int
-	What string
-}
-
-func (e *FalseSealError) Error() string {
-	return fmt.Sprintf("leaf %d is a false seal: %s", e.Index, e.What)
 }
 
 // Outcome is what a leaf was.
@@ -174,7 +160,7 @@ func (l *Log) addSeal(leaf []byte, index uint64) (Outcome, error) {
 		return Outcome{Seal: s}, err
 	}
 	l.stats.Seals++
-	l.last, l.lastIndex = s, index
+	l.last = s
 	return Outcome{Seal: s}, nil
 }
 
@@ -184,35 +170,14 @@ func (l *Log) check(s *seal.Seal) error {
 	if err != nil {
 		return err
 	}
-	// SPEC: line 5 is the fn of the ns 7 record, 1 where there is no log.
 	fn, err := mapfn.InForce(l)
 	if err != nil {
 		return err
 	}
-	root := l.status.rootHash()
-	line, wrong := 0, ""
-	switch {
-	case l.last == nil && s.Prev != nil, l.last != nil && (s.Prev == nil || *s.Prev != l.lastIndex):
-		line, wrong = 4, "it does not name the previous live seal"
-	case l.last != nil && s.Index == l.lastIndex+1:
-		wrong = "the leaf before it is a live seal"
-	case s.MapFn != fn:
-		line, wrong = 5, fmt.Sprintf("it says map function %d, function %d is in force", s.MapFn, fn)
-	case l.last != nil && s.SealedAt < l.last.SealedAt:
-		line, wrong = 6, "it is dated before the previous one"
-	case s.Keys != l.status.keys:
-		line, wrong = 7, fmt.Sprintf("it says %d map keys, the leaves give %d", s.Keys, l.status.keys)
-	case s.MapRoot != root:
-		line, wrong = 8, fmt.Sprintf("it says map root %x, the leaves give %x", s.MapRoot, root)
-	case s.Withdrawals != l.withdrawals.End():
-		line, wrong = 9, fmt.Sprintf("it says %d withdrawals, the leaves give %d", s.Withdrawals, l.withdrawals.End())
-	case s.WithdrawalRoot != list:
-		line, wrong = 10, fmt.Sprintf("it says withdrawal root %x, the leaves give %x", s.WithdrawalRoot, list)
-	}
-	if wrong != "" {
-		return &FalseSealError{s.Index, line, wrong}
-	}
-	return nil
+	return CheckSeal(s, Computed{
+		Last: l.last, MapFn: fn, Keys: l.status.keys, MapRoot: l.status.rootHash(),
+		Withdrawals: l.withdrawals.End(), WithdrawalRoot: list,
+	})
 }
 
 func rootOf(r *compact.Range) (Hash, error) {

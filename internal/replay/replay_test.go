@@ -145,8 +145,8 @@ func TestFirstSeal(t *testing.T) {
 func TestStrays(t *testing.T) {
 	m := newMaker(t)
 	m.generate(testlog.New(origin, 3), 60, 20)
-	before, last := m.MapRoot(), m.lastIndex
-	old := m.leaves[m.lastIndex]
+	before, last := m.MapRoot(), m.last.Index
+	old := m.leaves[m.last.Index]
 	for name, leaf := range map[string]func() []byte{
 		"another log's": func() []byte { s := m.due(); s.Origin = "other.example"; return s.Marshal() },
 		"another index": func() []byte { s := m.due(); s.Index--; return s.Marshal() },
@@ -159,7 +159,7 @@ func TestStrays(t *testing.T) {
 			t.Errorf("%s: %+v", name, out)
 		}
 	}
-	if m.Stats().Strays != 6 || m.MapRoot() != before || m.lastIndex != last {
+	if m.Stats().Strays != 6 || m.MapRoot() != before || m.last.Index != last {
 		t.Errorf("stats %+v", m.Stats())
 	}
 	m.seal()
