@@ -12,8 +12,8 @@
 //   - [Client.Bundle] fetches evidence, for package verify.
 //   - [Client.Status], [Client.Entries] and [Client.Info] are what the log says:
 //     no evidence.
-//   - [Client.Checkpoint] and [Client.AllEntries] are for those who read the
-//     whole log and verify; [Client.Withdrawals] is for those who follow what
+//   - [Client.Checkpoint], [Client.AllEntries] and [Client.Tile] are for those
+//     who read the whole log and verify; [Client.Withdrawals] is for those who follow what
 //     is withdrawn.
 //
 // # Errors
@@ -104,6 +104,10 @@ func New(address string, cfg Config) (*Client, error) {
 
 // ErrUnreachable means that no answer came from the log.
 var ErrUnreachable = errors.New("log unreachable")
+
+// errNotFound is wrapped where the log, or what stands in front of it, has
+// nothing under a path.
+var errNotFound = errors.New("not found")
 
 // RefusedError is a refusal by the log. It unwraps to the *reason.Error.
 type RefusedError struct {
@@ -265,6 +269,8 @@ func (c *Client) failure(path string, code int, answer []byte) error {
 	err := fmt.Errorf("%s%s answered HTTP %d", c.base, path, code)
 	// A proxy in front of the log: these pass.
 	switch code {
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: %w", errNotFound, err)
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

@@ -352,3 +352,43 @@ func TestAllEntries(t *testing.T) {
 		t.Error("a false root was not noticed")
 	}
 }
+
+// TestTilePartial: a log keeps what it has full only; the client cuts off what
+// it did not ask for.
+func TestTilePartial(t *testing.T) {
+	var bundle []byte
+	for i := range torchwood.TileWidth {
+		bundle, _ = torchwood.AppendTileEntry(bundle, []byte(strings.Repeat("x", i)))
+	}
+	hashes := []byte(strings.Repeat("h", torchwood.TileWidth*tlog.HashSize))
+	c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/prefix/tile/entries/000":
+			w.Write(bundle)
+		case "/prefix/tile/0/000":
+			w.Write(hashes)
+		case "/prefix/tile/0/001", "/prefix/tile/entries/001":
+			w.Write([]byte("short"))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	for _, test := range []struct {
+		tile tlog.Tile
+		want []byte // nil: an error
+	}{
+		{tlog.Tile{H: 8, L: -1, N: 0, W: 256}, bundle},
+		{tlog.Tile{H: 8, L: -1, N: 0, W: 3}, []byte("\x00\x00\x00\x01x\x00\x02xx")},
+		{tlog.Tile{H: 8, L: 0, N: 0, W: 256}, hashes},
+		{tlog.Tile{H: 8, L: 0, N: 0, W: 7}, hashes[:7*tlog.HashSize]},
+		{tlog.Tile{H: 8, L: 0, N: 1, W: 7}, nil},
+		{tlog.Tile{H: 8, L: -1, N: 1, W: 7}, nil},
+		{tlog.Tile{H: 8, L: 0, N: 2, W: 256}, nil},
+		{tlog.Tile{H: 8, L: 0, N: 2, W: 1}, nil},
+	} {
+		got, err := c.Tile(t.Context(), test.tile)
+		if (err == nil) != (test.want != nil) || string(got) != string(test.want) {
+			t.Errorf("%v: %d bytes, %v", test.tile, len(got), err)
+		}
+	}
+}

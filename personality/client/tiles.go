@@ -66,6 +66,44 @@ func (c *Client) Entry(ctx context.Context, tree tlog.Tree, index uint64) ([]byt
 	return leaf, nil
 }
 
+// Tile fetches a tile of the log, or an entry bundle (L = -1), unverified. Of a
+// partial one that is gone, because the log has grown, it fetches the full one
+// and returns what was asked for.
+func (c *Client) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
+	data, err := c.repeat(ctx, http.MethodGet, torchwood.TilePath(t), nil)
+	if !errors.Is(err, errNotFound) || t.W == torchwood.TileWidth {
+		return data, err
+	}
+	// SPEC: servers MAY delete partial tiles once the full tile is there;
+	// clients then fetch that (tlog-tiles).
+	full := t
+	full.W = torchwood.TileWidth
+	if data, err = c.repeat(ctx, http.MethodGet, torchwood.TilePath(full), nil); err != nil {
+		return nil, err
+	}
+	return prefix(data, t)
+}
+
+// prefix returns the part of a full tile that the partial tile t has.
+func prefix(data []byte, t tlog.Tile) ([]byte, error) {
+	rest := data
+	for range t.W {
+		n := tlog.HashSize
+		if t.L < 0 {
+			entry, _, err := torchwood.ReadTileEntry(rest)
+			if err != nil {
+				return nil, fmt.Errorf("tile %s: %w", torchwood.TilePath(t), err)
+			}
+			n = 2 + len(entry)
+		}
+		if n > len(rest) {
+			return nil, fmt.Errorf("tile %s is too short", torchwood.TilePath(t))
+		}
+		rest = rest[n:]
+	}
+	return data[:len(data)-len(rest)], nil
+}
+
 // tileReader returns a reader of its own, because torchwood's keeps its last
 // error.
 func (c *Client) tileReader(base string) (*torchwood.Client, error) {
