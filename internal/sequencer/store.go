@@ -71,6 +71,26 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", backend.ErrDamaged, fmt.Errorf(format, args...))
 }
 
+// PlaceWrite, KeyWrites and PublishedWrite are what a copy of a log stores so
+// that a prover finds in it what it finds in the log's own store: where an event
+// stands, under which sealed size (0 until it is known); the keys that an entry
+// with effect has brought; the checkpoint.
+func PlaceWrite(id Hash, index, sealed uint64) backend.Write {
+	return backend.Write{Key: idKey(id), Value: place{index, sealed}.marshal()}
+}
+
+func KeyWrites(e *entry.Entry) []backend.Write {
+	var side []backend.Write
+	for _, k := range e.NewKeys() {
+		side = append(side, backend.Write{Key: spkiKey(k.ID()), Value: k.SPKI()})
+	}
+	return side
+}
+
+func PublishedWrite(checkpoint []byte) backend.Write {
+	return backend.Write{Key: publishedKey, Value: checkpoint}
+}
+
 // get reads one value of the side store.
 func get(b backend.Backend, key []byte) ([]byte, error) {
 	v := b.View()
