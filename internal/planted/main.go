@@ -35,6 +35,7 @@ func plants() []plant {
 		{"FuzzLeaf", "internal/altreader/json.go", "len(v.members) > 256", "len(v.members) > 2"},
 		{"FuzzCanonicalPurl", "internal/lint/purl.go", "return out, nil", "return s, nil"},
 		{"FuzzDraft", "internal/cli/draft.go", "if d.Support != nil {", "if d.Support == nil {"},
+		{"FuzzParse", "personality/vers/vers.go", "return len(c.op) == 2, nil", "return len(c.op) == 1, nil"},
 		{"FuzzParse", "internal/sbom/sbom.go", "Digest{name, strings.ToLower(hex)}", "Digest{name, hex[1:]}"},
 		{"FuzzRequest", "internal/witness/request.go", "|| strconv.FormatUint(n, 10) != s", ""},
 		{"FuzzReadPEM", "internal/keyfile/keyfile.go", "case ed25519.PrivateKey:\n\t\treturn newKey(private)", "case ed25519.PrivateKey:\n\t\treturn Generate()"},
