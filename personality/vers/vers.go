@@ -232,10 +232,10 @@ func checkSequence(all []constraint) (cause string) {
 // cannot tell, the error is [ErrUndecided].
 func (r Range) Contains(version string) (bool, error) {
 	switch {
+	case r.any: // whichever version it is
+		return r.scheme != "none", nil
 	case version == "":
 		return false, fmt.Errorf("%w: no version", ErrUndecided)
-	case r.any:
-		return r.scheme != "none", nil
 	}
 	for _, c := range r.exact {
 		if c.version == version {
