@@ -10,6 +10,7 @@
 //   - [Check] needs nothing but the entry.
 //   - [CheckTimes] needs a clock as well.
 //   - [CanonicalPurl] gives the spelling that Check asks for.
+//   - [CheckString] says of one text beforehand what Check would say of it.
 //
 // # Personal data
 //

@@ -67,6 +67,10 @@ func walkMember(d *jsontext.Decoder) error {
 	return walk(d, name)
 }
 
+// CheckString applies the rules for personal data to a text or a link that is
+// to become a member of a statement. Code: personal-data.
+func CheckString(s string) error { return checkString("", s) }
+
 func checkString(name, s string) error {
 	switch {
 	case strings.HasPrefix(s, "pkg:"):
