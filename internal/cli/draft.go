@@ -190,3 +190,9 @@ func (s draftSubject) subject() (entry.Subject, *entry.Scope, error) {
 	}
 	return entry.Subject{Name: s.Purl, Algorithm: algorithm, Digest: digest}, nil, nil
 }
+
+// versioned reports whether the purl of a draft has a version.
+func versioned(name string) bool {
+	p, err := purl.Parse(name)
+	return err == nil && p.HasVersion()
+}

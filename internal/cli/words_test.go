@@ -36,7 +36,7 @@ func checkWords(t *testing.T, where, text string) {
 // of this package and of those whose text it prints, the tables, a draft and
 // the help.
 func TestWords(t *testing.T) {
-	for _, dir := range []string{".", "../lint", "../keyfile", "../demo", "../replay", "../altreader", "../node", "../daemon", "../api",
+	for _, dir := range []string{".", "../lint", "../prefill", "../keyfile", "../demo", "../replay", "../altreader", "../node", "../daemon", "../api",
 		"../admission", "../prover", "../sequencer",
 		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn"} {
 		checkStrings(t, dir)
@@ -56,7 +56,8 @@ func TestWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkWords(t, "draft", string(draftText("log.example", p, "sha256:00", time.Unix(1_800_000_000, 0).UTC())))
+	now := time.Unix(1_800_000_000, 0)
+	checkWords(t, "draft", string(emptyDraft("log.example", p, "sha256:00", now).text(&remarks{}, now)))
 }
 
 // checkStrings looks at every string literal of a package that is not a test's.

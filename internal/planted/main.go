@@ -34,6 +34,8 @@ func plants() []plant {
 		{"FuzzControlValues", "internal/mapstore/layout.go", "binary.BigEndian.Uint64(b[8:])", "binary.BigEndian.Uint64(b[9:])"},
 		{"FuzzLeaf", "internal/altreader/json.go", "len(v.members) > 256", "len(v.members) > 2"},
 		{"FuzzCanonicalPurl", "internal/lint/purl.go", "return out, nil", "return s, nil"},
+		{"FuzzCompliance", "internal/prefill/compliance.go", `id != "" && !seen[id]`, `id != ""`},
+		{"FuzzInsights", "internal/prefill/insights.go", "return errAliases", "return walkYAML(n.Alias, path, depth+1, out)"},
 		{"FuzzDraft", "internal/cli/draft.go", "if d.Support != nil {", "if d.Support == nil {"},
 		{"FuzzParse", "personality/vers/vers.go", "return len(c.op) == 2, nil", "return len(c.op) == 1, nil"},
 		{"FuzzParse", "internal/sbom/sbom.go", "Digest{name, strings.ToLower(hex)}", "Digest{name, hex[1:]}"},

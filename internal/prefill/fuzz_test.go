@@ -32,6 +32,7 @@ func FuzzCompliance(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(template)
+	f.Add([]byte("- [x] QA.01: y\n- [ ] QA.01: n\n"))
 	f.Add([]byte("* [X] __QA.01__ https://x.example/(a).\n\n1. [] x-sp.01: y\r\n   z: http://x.example\n☑ LE.01\n# end\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ticks := parseCompliance(data)
@@ -40,8 +41,13 @@ func FuzzCompliance(f *testing.F) {
 			t.Fatalf("%d boxes, then %d", len(ticks), len(again))
 		}
 		lines := bytes.Count(data, []byte("\n")) + 1
+		seen := map[string]bool{}
 		for i, a := range ticks {
 			b := again[i]
+			if seen[a.ID] {
+				t.Errorf("%s has two boxes", a.ID)
+			}
+			seen[a.ID] = true
 			if a.Line < 1 || a.Line > lines || a.Link != "" && (a.At < a.Line || a.At > lines) {
 				t.Errorf("line %d, link in %d, of %d", a.Line, a.At, lines)
 			}
@@ -54,7 +60,8 @@ func FuzzCompliance(f *testing.F) {
 
 // FuzzInsights: a small file stays small, and each value has its line.
 func FuzzInsights(f *testing.F) {
-	for _, seed := range []string{insightsOne, insightsTwo, "a: &a [*a]", "- - - b", "a: |\n  b\n  c\n", "<<: {a: b}", "? [x]\n: y"} {
+	for _, seed := range []string{insightsOne, insightsTwo, "a: &a [*a]",
+		"a: &a " + strings.Repeat("x", 90) + "\nb: &b [" + strings.Repeat("*a,", 9) + "]\nc: [" + strings.Repeat("*b,", 9) + "]", "- - - b", "a: |\n  b\n  c\n", "<<: {a: b}", "? [x]\n: y"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -48,7 +48,7 @@ import (
 
 // Repository is what was read.
 type Repository struct {
-	Packages []Package        // that manifests name
+	Packages []Package // that manifests name
 	Git      Git
 	Points   map[string]Point // by id of the light template
 	Funding  Fact             // where support is asked for
@@ -127,7 +127,7 @@ func (r *Repository) add(f finding) {
 	if f.empty {
 		p.Notes = append(p.Notes, emptyBox)
 	}
-	if f.note != "" {
+	if f.note != "" && !slices.Contains(p.Notes, f.note) {
 		p.Notes = append(p.Notes, f.note)
 	}
 	r.link(&p, f)
