@@ -78,8 +78,8 @@ type Backend interface {
 	// the order given, in one durable write, and returns the new root. It MUST
 	// NOT return before a power failure would leave it intact, and nobody may
 	// see any of it before that. It MUST fail with ErrConflict, changing
-	// nothing, if first is not the size of the tree. Leaves are non-empty and
-	// at most MaxLeaf bytes; they and side are only read. Without leaves it
+	// nothing, if first is not the size of the tree. Leaves are at most MaxLeaf
+	// bytes; they and side are only read. Without leaves it
 	// applies side alone; with neither it does nothing but check first.
 	Append(ctx context.Context, first uint64, leaves [][]byte, side []Write) (Root, error)
 

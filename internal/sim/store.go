@@ -151,7 +151,7 @@ func (s *Store) Root(ctx context.Context) (backend.Root, error) {
 // Append implements backend.Backend.
 func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side []backend.Write) (root backend.Root, err error) {
 	for _, l := range leaves {
-		if len(l) == 0 || len(l) > backend.MaxLeaf {
+		if len(l) > backend.MaxLeaf {
 			return root, fmt.Errorf("leaf of %d bytes", len(l))
 		}
 	}

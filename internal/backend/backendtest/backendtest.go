@@ -40,6 +40,7 @@ func Run(t *testing.T, mk Maker) {
 		"Swap":          testSwap,
 		"Bounds":        testBounds,
 		"LongLeaves":    testLongLeaves,
+		"EmptyLeaves":   testEmptyLeaves,
 		"Readers":       testReaders,
 		"Writers":       testWriters,
 		"Reopen":        testReopen,

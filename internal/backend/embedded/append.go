@@ -7,11 +7,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/trillian"
 	"github.com/google/trillian/log"
 	"github.com/google/trillian/quota"
 	"github.com/google/trillian/trees"
+	"github.com/transparency-dev/merkle/rfc6962"
 	"google.golang.org/grpc/codes"
 
 	"github.com/standing-log/standing/internal/backend"
@@ -74,9 +76,9 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 // checkAppend keeps out what the contract forbids, and counts bytes.
 func checkAppend(leaves [][]byte, side []backend.Write) (total int, err error) {
 	for i, l := range leaves {
-		// SPEC: "Leaves are non-empty and at most 65,535 bytes."
-		if len(l) == 0 || len(l) > backend.MaxLeaf {
-			return 0, fmt.Errorf("leaf %d of %d: %d bytes: want 1 to %d", i, len(leaves), len(l), backend.MaxLeaf)
+		// SPEC: "Leaves are at most MaxLeaf bytes."
+		if len(l) > backend.MaxLeaf {
+			return 0, fmt.Errorf("leaf %d of %d: %d bytes: want at most %d", i, len(leaves), len(l), backend.MaxLeaf)
 		}
 		total += len(l)
 	}
@@ -126,14 +128,11 @@ func (s *Store) integrate(ctx context.Context, st *provider.Stage, first uint64,
 		return nil
 	}
 	ctx = trees.NewContext(ctx, s.tree)
-	resp, err := s.server(st).AddSequencedLeaves(ctx, &trillian.AddSequencedLeavesRequest{
-		LogId:  s.tree.TreeId,
-		Leaves: logLeaves(first, leaves),
-	})
+	results, err := s.add(ctx, st, logLeaves(first, leaves))
 	if err != nil {
 		return fmt.Errorf("adding leaves: %w", err)
 	}
-	for i, r := range resp.Results {
+	for i, r := range results {
 		if c := codes.Code(r.GetStatus().GetCode()); c != codes.OK {
 			return fmt.Errorf("adding leaf %d: %v: %s", first+uint64(i), c, r.GetStatus().GetMessage())
 		}
@@ -146,6 +145,20 @@ func (s *Store) integrate(ctx context.Context, st *provider.Stage, first uint64,
 		return fmt.Errorf("integrated %d leaves of %d", n, len(leaves))
 	}
 	return nil
+}
+
+// add lets Trillian's server add the leaves. It refuses an empty one, which the
+// log of somebody else may have: RFC 6962 knows no such rule, nor does
+// Trillian's storage.
+func (s *Store) add(ctx context.Context, st *provider.Stage, leaves []*trillian.LogLeaf) ([]*trillian.QueuedLogLeaf, error) {
+	if slices.ContainsFunc(leaves, func(l *trillian.LogLeaf) bool { return len(l.LeafValue) == 0 }) {
+		for _, l := range leaves {
+			l.MerkleLeafHash = rfc6962.DefaultHasher.HashLeaf(l.LeafValue)
+		}
+		return st.AddSequencedLeaves(ctx, s.tree, leaves, s.clock.Now())
+	}
+	resp, err := s.server(st).AddSequencedLeaves(ctx, &trillian.AddSequencedLeavesRequest{LogId: s.tree.TreeId, Leaves: leaves})
+	return resp.GetResults(), err
 }
 
 // logLeaves wraps leaves for Trillian, which fills in the Merkle leaf hashes.
