@@ -1,0 +1,209 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/replay"
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/seal"
+)
+
+// growing is the state with a chunk of leaves, before it is stored. It is the
+// mapfn.Reader and the mapfn.Keys of that chunk.
+type growing struct {
+	*mapstore.Batch
+	*syncing
+	ctx       context.Context
+	rehearsal *mapstore.Rehearsal
+	first     uint64
+	leaves    [][]byte
+	keys      map[Hash][]byte // that entries of the chunk have brought
+	side      []backend.Write
+}
+
+// apply runs the map function on each leaf, checks each seal, and stores all of
+// it in one write.
+func (s *syncing) apply(ctx context.Context, items []item) error {
+	view := s.store.View()
+	defer view.Close()
+	snapshot, err := mapstore.Open(view, s.cache)
+	if err != nil {
+		return fmt.Errorf("opening the map: %w", err)
+	}
+	if snapshot.Version() != s.tree.End() {
+		return damaged("the map is at size %d, with %d leaves", snapshot.Version(), s.tree.End())
+	}
+	state, err := snapshot.Batch()
+	if err != nil {
+		return err
+	}
+	g := &growing{
+		Batch: state, syncing: s, ctx: ctx, rehearsal: state.Rehearse(),
+		first: s.tree.End(), keys: map[Hash][]byte{},
+	}
+	for i := range items {
+		if err := g.add(&items[i]); err != nil {
+			return err
+		}
+	}
+	return g.store()
+}
+
+func (g *growing) add(it *item) error {
+	index := g.tree.End()
+	g.leaves = append(g.leaves, it.leaf)
+	writes, err := g.step(it, index)
+	if code := reason.CodeOf(err); code == "" && err != nil {
+		return fmt.Errorf("leaf %d: %w", index, err)
+	}
+	if seal.Is(it.leaf) {
+		if err := g.seal(it.leaf, index); err != nil {
+			return err
+		}
+	} else if writes != nil {
+		if err := g.effect(it, index, writes); err != nil {
+			return fmt.Errorf("leaf %d: %w", index, err)
+		}
+	}
+	return g.tree.Append(it.hash[:], nil)
+}
+
+// step runs the map function. An entry that was verified ahead goes through
+// Apply; about all else Step decides, which verifies by itself.
+func (g *growing) step(it *item, index uint64) (*mapfn.Writes, error) {
+	if it.entry != nil && it.entry.Verified() {
+		return mapfn.Apply(g.cfg.Origin, it.entry, index, g)
+	}
+	return mapfn.Step(g.cfg.Origin, it.leaf, index, g, g)
+}
+
+// effect puts what an entry does over the state.
+func (g *growing) effect(it *item, index uint64, w *mapfn.Writes) error {
+	if err := g.Apply(*w); err != nil {
+		return err
+	}
+	g.rehearsal.Apply(*w)
+	e := it.entry
+	for _, k := range e.NewKeys() {
+		g.keys[k.ID()] = k.SPKI()
+	}
+	g.side = append(g.side, sequencer.KeyWrites(e)...)
+	g.waiting = append(g.waiting, place{e.ID, index})
+	return nil
+}
+
+// seal checks a seal, unless it is a stray.
+func (g *growing) seal(leaf []byte, index uint64) error {
+	prefix, err := rootOf(g.tree)
+	if err != nil {
+		return err
+	}
+	s, live := seal.Live(leaf, g.cfg.Origin, index, prefix)
+	if !live {
+		return nil // SPEC: a stray is ignored
+	}
+	r, err := g.rehearsal.Result()
+	if err != nil {
+		return err
+	}
+	fn, err := mapfn.InForce(g)
+	if err != nil {
+		return err
+	}
+	// SPEC: every line of a live seal must be right, signed or not.
+	if err := replay.CheckSeal(s, replay.Computed{
+		Last: g.last, MapFn: fn, Keys: r.Keys, MapRoot: r.Root,
+		Withdrawals: r.WithdrawalCount, WithdrawalRoot: r.WithdrawalRoot,
+	}); err != nil {
+		return fmt.Errorf("%s: %w", g.cfg.Origin, err)
+	}
+	for _, p := range g.waiting {
+		g.side = append(g.side, sequencer.PlaceWrite(p.id, p.index, index+1))
+	}
+	g.last, g.waiting = s, nil
+	return nil
+}
+
+// store writes the chunk. If we crash before it is durable, it is fetched again;
+// after that, the next Sync goes on behind it.
+func (g *growing) store() error {
+	size := g.tree.End()
+	root, err := rootOf(g.tree)
+	if err != nil {
+		return err
+	}
+	side := append(g.side, backend.Write{Key: targetKey, Value: g.note})
+	if size == g.cp.Size {
+		// The leaves of the last bundle were not compared with anything yet.
+		if root != g.cp.Root {
+			return fmt.Errorf("%w: its %d leaves have root %x, not %x", ErrTiles, size, root, g.cp.Root)
+		}
+		if err := g.sealed(); err != nil {
+			return err
+		}
+		side = append(side, g.publication()...)
+	}
+	for _, p := range g.waiting {
+		side = append(side, sequencer.PlaceWrite(p.id, p.index, 0))
+	}
+	// What State answers from stays provable; without it, there is no use for
+	// any version but the newest.
+	keep := size
+	if g.held != nil {
+		keep = g.held.Size
+	}
+	_, writes, err := g.Commit(size, keep)
+	if err != nil {
+		return fmt.Errorf("computing the map: %w", err)
+	}
+	got, err := g.Mirror.store.Append(g.ctx, g.first, g.leaves, append(side, writes...))
+	if err != nil {
+		return fmt.Errorf("storing leaves from %d on: %w", g.first, err)
+	}
+	if got != (backend.Root{Size: size, Hash: root}) {
+		return damaged("the store has root %x at size %d, computed was %x at %d", got.Hash, got.Size, root, size)
+	}
+	g.Committed()
+	return nil
+}
+
+// Leaf implements mapfn.Reader.
+func (g *growing) Leaf(index uint64, hash Hash) ([]byte, error) {
+	var leaf []byte
+	switch {
+	case index < g.first:
+		got, err := g.Mirror.store.Leaves(g.ctx, index, 1)
+		if err != nil {
+			return nil, err
+		}
+		leaf = got[0]
+	case index-g.first < uint64(len(g.leaves)):
+		leaf = g.leaves[index-g.first]
+	default:
+		return nil, mapfn.ErrNoLeaf
+	}
+	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
+		return nil, damaged("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
+	}
+	return leaf, nil
+}
+
+// SPKI implements mapfn.Keys.
+func (g *growing) SPKI(id Hash) ([]byte, error) {
+	if spki := g.keys[id]; spki != nil {
+		return spki, nil
+	}
+	return sequencer.KeyStore{Backend: g.Mirror.store}.SPKI(id)
+}
+
+var _ interface {
+	mapfn.Reader
+	mapfn.Keys
+} = (*growing)(nil)

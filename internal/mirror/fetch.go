@@ -1,0 +1,297 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"filippo.io/torchwood"
+	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+const (
+	width = torchwood.TileWidth
+	// chunkBundles is the number of entry bundles that are fetched at once,
+	// and stored in one write.
+	chunkBundles = 8
+)
+
+// item is a leaf under the root of the checkpoint.
+type item struct {
+	leaf  []byte
+	hash  Hash
+	entry *entry.Entry // nil if it is none; verified if its key is known
+}
+
+// chunk is what comes next of a log, and why no more of it does.
+type chunk struct {
+	items []item
+	err   error
+}
+
+// fetcher reads leaves of one tree: it fetches, hashes, parses and verifies
+// ahead of the map function. Its methods are called by one goroutine at a time.
+type fetcher struct {
+	src   Source
+	tree  tlog.Tree
+	nodes nodes
+	store sequencer.KeyStore
+	most  uint64 // bundles in a chunk
+	keys  map[Hash]entry.PublicKey
+}
+
+func newFetcher(src Source, m *Mirror, b trust.Body) *fetcher {
+	return &fetcher{
+		src: src, tree: tlog.Tree{N: int64(b.Size), Hash: tlog.Hash(b.Root)},
+		nodes: nodes{src: src, known: map[tlog.Tile][]byte{}},
+		store: sequencer.KeyStore{Backend: m.store}, most: m.chunk, keys: map[Hash]entry.PublicKey{},
+	}
+}
+
+// start fetches the leaves from first on, in chunks that end where a bundle
+// ends. The channel is closed after the last one, one with an error, or when
+// ctx ends.
+func (f *fetcher) start(ctx context.Context, first uint64) <-chan chunk {
+	out := make(chan chunk)
+	go func() {
+		defer close(out)
+		for size := uint64(f.tree.N); first < size; {
+			items, err := f.chunk(ctx, first)
+			select {
+			case out <- chunk{items, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			first += uint64(len(items))
+		}
+	}()
+	return out
+}
+
+// chunk fetches up to f.most bundles, the first of which has the leaf
+// first. If one fails, those before it are returned with the error.
+func (f *fetcher) chunk(ctx context.Context, first uint64) ([]item, error) {
+	size := uint64(f.tree.N)
+	from := first / width
+	to := min(from+f.most, (size+width-1)/width)
+	roots, err := f.roots(ctx, from, min(to, size/width))
+	if err != nil {
+		return nil, err
+	}
+	bundles := make([][]item, to-from)
+	errs := make([]error, to-from)
+	var group errgroup.Group
+	for i := range bundles {
+		group.Go(func() error {
+			bundles[i], errs[i] = f.bundle(ctx, from+uint64(i), roots)
+			return nil
+		})
+	}
+	_ = group.Wait() // errs has them
+	var items []item
+	for i := range bundles {
+		if err = errs[i]; err != nil {
+			break
+		}
+		items = append(items, bundles[i]...)
+	}
+	if len(items) == 0 {
+		return nil, err
+	}
+	// What is held of the first bundle is the same as here: both are under the
+	// root of the checkpoint.
+	items = items[first-from*width:]
+	if verifyErr := f.verify(items); verifyErr != nil {
+		return nil, verifyErr
+	}
+	return items, err
+}
+
+// roots returns the roots of the full bundles [from, to), by number, which
+// follow from the root of the tree.
+func (f *fetcher) roots(ctx context.Context, from, to uint64) (map[uint64]Hash, error) {
+	if to <= from {
+		return nil, nil
+	}
+	var indexes []int64
+	for n := from; n < to; n++ {
+		indexes = append(indexes, tlog.StoredHashIndex(torchwood.TileHeight, int64(n)))
+	}
+	hashes, err := f.hashes(ctx, indexes)
+	if err != nil {
+		return nil, err
+	}
+	out := map[uint64]Hash{}
+	for i, h := range hashes {
+		out[from+uint64(i)] = Hash(h)
+	}
+	return out, nil
+}
+
+// rootAt returns the root of the first size leaves of the tree.
+func (f *fetcher) rootAt(ctx context.Context, size uint64) (Hash, error) {
+	switch size {
+	case 0:
+		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
+	case uint64(f.tree.N):
+		return Hash(f.tree.Hash), nil
+	}
+	h, err := tlog.TreeHash(int64(size), tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		return f.hashes(ctx, indexes)
+	}))
+	return Hash(h), err
+}
+
+// hashes reads nodes that follow from the root of the tree.
+func (f *fetcher) hashes(ctx context.Context, indexes []int64) ([]tlog.Hash, error) {
+	f.nodes.ctx, f.nodes.err = ctx, nil
+	hashes, err := tlog.TileHashReader(f.tree, &f.nodes).ReadHashes(indexes)
+	if f.nodes.err != nil {
+		return nil, f.nodes.err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTiles, err)
+	}
+	return hashes, nil
+}
+
+// nodes reads tiles of hashes, and remembers those that were found right: a few
+// along the edges of the tree, and one for 65,536 leaves. It is a
+// tlog.TileReader.
+type nodes struct {
+	src   Source
+	ctx   context.Context // of the call
+	known map[tlog.Tile][]byte
+	err   error // why a tile could not be read
+}
+
+func (n *nodes) Height() int { return torchwood.TileHeight }
+
+func (n *nodes) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+	out := make([][]byte, len(tiles))
+	for i, t := range tiles {
+		if out[i] = n.known[t]; out[i] != nil {
+			continue
+		}
+		data, err := n.src.Tile(n.ctx, t)
+		if err == nil && len(data) != t.W*tlog.HashSize {
+			err = fmt.Errorf("%w: tile %s has %d bytes", ErrTiles, torchwood.TilePath(t), len(data))
+		}
+		if err != nil {
+			n.err = err
+			return nil, err
+		}
+		out[i] = data
+	}
+	return out, nil
+}
+
+func (n *nodes) SaveTiles(tiles []tlog.Tile, data [][]byte) {
+	for i, t := range tiles {
+		n.known[t] = data[i]
+	}
+}
+
+// bundle fetches and parses the n-th entry bundle. If it is full, its root is
+// in roots; if not, it is the last one, and whoever has the leaves before it
+// compares the root of the tree.
+func (f *fetcher) bundle(ctx context.Context, n uint64, roots map[uint64]Hash) ([]item, error) {
+	t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: int64(n), W: int(min(width, uint64(f.tree.N)-n*width))}
+	rest, err := f.src.Tile(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]item, t.W)
+	tree := ranges.NewEmptyRange(0)
+	for i := range items {
+		it := &items[i]
+		if it.leaf, rest, err = torchwood.ReadTileEntry(rest); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrTiles, torchwood.TilePath(t), err)
+		}
+		it.hash = Hash(rfc6962.DefaultHasher.HashLeaf(it.leaf))
+		if err := tree.Append(it.hash[:], nil); err != nil {
+			return nil, err
+		}
+	}
+	root, err := rootOf(tree)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 || t.W == width && root != roots[n] {
+		return nil, fmt.Errorf("%w: %s", ErrTiles, torchwood.TilePath(t))
+	}
+	for i := range items {
+		if !seal.Is(items[i].leaf) {
+			items[i].entry, _ = entry.Parse(items[i].leaf) // nil if it is none
+		}
+	}
+	return items, nil
+}
+
+// verify checks the signatures of the entries whose key some entry has brought,
+// here or before. Whether the key is one of this log, and what follows if a
+// signature is wrong, is left to the map function: a key is known by its hash,
+// so that it does not matter which entry brought it.
+func (f *fetcher) verify(items []item) error {
+	for i := range items {
+		if e := items[i].entry; e != nil {
+			for _, k := range e.NewKeys() {
+				f.keys[k.ID()] = k
+			}
+		}
+	}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for len(items) > 0 {
+		n := min(len(items), width)
+		var entries []*entry.Entry
+		var keys []entry.PublicKey
+		for i := range items[:n] {
+			e := items[i].entry
+			if e == nil {
+				continue
+			}
+			k, ok, err := f.key(e.KeyID)
+			if err != nil {
+				_ = group.Wait() // they have no errors
+				return err
+			}
+			if ok {
+				entries, keys = append(entries, e), append(keys, k)
+			}
+		}
+		group.Go(func() error {
+			entry.VerifyAll(entries, keys) // what fails stays unverified
+			return nil
+		})
+		items = items[n:]
+	}
+	return group.Wait()
+}
+
+// key finds a key among those brought here and those in the store.
+func (f *fetcher) key(id Hash) (entry.PublicKey, bool, error) {
+	if k, ok := f.keys[id]; ok {
+		return k, true, nil
+	}
+	spki, err := f.store.SPKI(id)
+	if spki == nil || err != nil {
+		return entry.PublicKey{}, false, err
+	}
+	k, err := entry.ParseKey(spki)
+	if err != nil {
+		return k, false, damaged("key %x: %w", id, err)
+	}
+	f.keys[id] = k
+	return k, true, nil
+}
