@@ -1,6 +1,8 @@
 package prover
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"time"
 
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -28,21 +30,97 @@ func (s *State) Bundle(ids []Hash) ([]byte, error) {
 	if len(ids) == 0 {
 		return nil, reason.Errorf(reason.RequestMalformed, "a bundle is of at least one attestation")
 	}
-	m := &maker{State: s, keys: map[Hash]*mapfn.KeyRecord{}, parties: map[Hash]bool{}, programmes: map[Hash]bool{}, causes: map[uint64]bool{}, b: &bundle.Bundle{
-		MediaType:  bundle.MediaType,
-		Checkpoint: string(s.Checkpoint),
-		Seal:       bundle.Seal{Leaf: string(s.sealLeaf), Path: s.sealPath},
-	}}
-	seen := map[Hash]bool{}
+	m := s.newMaker()
 	for _, id := range ids {
-		if seen[id] {
+		if m.have[part{byte(mapfn.NSAttestation), id}] {
 			return nil, reason.Errorf(reason.RequestMalformed, "att:%x is named twice", id)
 		}
-		seen[id] = true
-		if err := m.add(id); err != nil {
+		if _, err := m.attestation(id); err != nil {
 			return nil, err
 		}
 	}
+	return m.marshal()
+}
+
+// maker puts a bundle together, and knows how large it will be.
+type maker struct {
+	*State
+	b     bundle.Bundle
+	size  int
+	have  map[part]bool
+	order []part // of have
+	keys  map[Hash]*mapfn.KeyRecord
+}
+
+// part is something that stands in a bundle once: a namespace with the data of a
+// key, or one of the kinds below.
+type part struct {
+	kind byte
+	id   Hash
+}
+
+// Parts that are no records.
+const (
+	partCause  = 'c' // at an index
+	partOpened = 'o'
+	partListed = 'l' // a map key whose event list is shown
+	partJudged = 'j' // one of which every event's attestation is
+)
+
+func (s *State) newMaker() *maker {
+	m := &maker{State: s, have: map[part]bool{}, keys: map[Hash]*mapfn.KeyRecord{}, b: bundle.Bundle{
+		MediaType:  bundle.MediaType,
+		Checkpoint: string(s.Checkpoint),
+		Seal:       bundle.Seal{Leaf: string(s.sealLeaf), Path: s.sealPath},
+		// What no subject names is empty, and not missing.
+		Attestations: bundle.List[bundle.Attestation]{}, Keys: bundle.List[bundle.Key]{}, Parties: bundle.List[bundle.Party]{},
+	}}
+	m.size = cost(2*len(s.Checkpoint)+2*len(s.sealLeaf), 32*len(s.sealPath)) + 512
+	return m
+}
+
+// cost is what a part takes in the file: its JSON, and what stands there in
+// base64.
+func cost(plain int, encoded ...int) int {
+	for _, n := range encoded {
+		plain += base64.StdEncoding.EncodedLen(n)
+	}
+	return plain + 64 // names of members
+}
+
+// once reports whether p is new to the bundle, and notes it.
+func (m *maker) once(p part) bool {
+	if m.have[p] {
+		return false
+	}
+	m.have[p], m.order = true, append(m.order, p)
+	return true
+}
+
+// take makes room for a part.
+func (m *maker) take(size int) error {
+	if m.size += size; m.size > bundle.MaxSize {
+		return errTooLarge
+	}
+	return nil
+}
+
+// mark is a state of a bundle to which undo goes back.
+type mark struct {
+	b           bundle.Bundle // its lists: what is appended later is beyond their ends
+	size, parts int
+}
+
+func (m *maker) mark() mark { return mark{m.b, m.size, len(m.order)} }
+
+func (m *maker) undo(to mark) {
+	for _, p := range m.order[to.parts:] {
+		delete(m.have, p)
+	}
+	m.b, m.size, m.order = to.b, to.size, m.order[:to.parts]
+}
+
+func (m *maker) marshal() ([]byte, error) {
 	b, err := m.b.Marshal()
 	if err != nil {
 		return nil, err
@@ -54,40 +132,42 @@ func (s *State) Bundle(ids []Hash) ([]byte, error) {
 	return b, nil
 }
 
-// maker puts a bundle together.
-type maker struct {
-	*State
-	b          *bundle.Bundle
-	keys       map[Hash]*mapfn.KeyRecord
-	parties    map[Hash]bool
-	programmes map[Hash]bool
-	causes     map[uint64]bool
-}
-
-func (m *maker) add(id Hash) error {
+// attestation adds an attestation with all that its verdict needs.
+func (m *maker) attestation(id Hash) (r mapfn.AttestationRecord, err error) {
+	if len(m.b.Attestations) == bundle.MaxAttestations {
+		return r, errTooMany
+	}
 	b, p, err := m.record(mapfn.NSAttestation, id[:])
 	if err != nil {
-		return err
+		return r, err
 	}
 	if b == nil {
-		return reason.Errorf(reason.NotFound, "att:%x is not in the log at size %d", id, m.Size)
+		return r, reason.Errorf(reason.NotFound, "att:%x is not in the log at size %d", id, m.Size)
 	}
-	r, err := mapfn.ParseAttestation(b)
-	if err != nil {
-		return err
+	if r, err = mapfn.ParseAttestation(b); err != nil {
+		return r, err
 	}
 	leaf, path, err := m.leaf(r.Issued)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if err := m.matches(leaf, r.Leaf); err != nil {
-		return err
+		return r, err
 	}
 	e, err := entry.Parse(leaf)
 	if err != nil {
-		return err
+		return r, err
 	}
+	m.once(part{byte(mapfn.NSAttestation), id})
 	m.b.Attestations = append(m.b.Attestations, bundle.Attestation{Entry: leaf, Path: path, Record: b, Proof: p})
+	if err := m.take(cost(len(leaf)+len(b), 32*len(path), len(p))); err != nil {
+		return r, err
+	}
+	return r, m.behind(e, r)
+}
+
+// behind adds the key, the programme and the causes of an attestation.
+func (m *maker) behind(e *entry.Entry, r mapfn.AttestationRecord) error {
 	k, err := m.key(Hash(r.Key))
 	if err != nil {
 		return err
@@ -115,8 +195,8 @@ func (m *maker) matches(leaf []byte, want mapfn.Hex) error {
 
 // key adds the key with its party, once.
 func (m *maker) key(id Hash) (*mapfn.KeyRecord, error) {
-	if k := m.keys[id]; k != nil {
-		return k, nil
+	if !m.once(part{byte(mapfn.NSKey), id}) {
+		return m.keys[id], nil
 	}
 	b, p, err := m.record(mapfn.NSKey, id[:])
 	if err != nil {
@@ -135,14 +215,16 @@ func (m *maker) key(id Hash) (*mapfn.KeyRecord, error) {
 	}
 	m.keys[id] = &k
 	m.b.Keys = append(m.b.Keys, bundle.Key{SPKI: spki, Record: b, Proof: p})
+	if err := m.take(cost(len(b), len(spki), len(p))); err != nil {
+		return nil, err
+	}
 	return &k, m.party(Hash(*k.Party))
 }
 
 func (m *maker) party(id Hash) error {
-	if m.parties[id] {
+	if !m.once(part{byte(mapfn.NSParty), id}) {
 		return nil
 	}
-	m.parties[id] = true
 	b, p, err := m.record(mapfn.NSParty, id[:])
 	if err != nil {
 		return err
@@ -159,15 +241,14 @@ func (m *maker) party(id Hash) error {
 		return err
 	}
 	m.b.Parties = append(m.b.Parties, bundle.Party{Entry: leaves[0], Record: b, Proof: p})
-	return nil
+	return m.take(cost(len(leaves[0])+len(b), len(p)))
 }
 
 // programme adds a programme with its newest rules, once.
 func (m *maker) programme(id Hash) error {
-	if m.programmes[id] {
+	if !m.once(part{byte(mapfn.NSProgramme), id}) {
 		return nil
 	}
-	m.programmes[id] = true
 	b, p, err := m.record(mapfn.NSProgramme, id[:])
 	if err != nil {
 		return err
@@ -184,13 +265,15 @@ func (m *maker) programme(id Hash) error {
 		return err
 	}
 	m.b.Programmes = append(m.b.Programmes, bundle.Programme{ID: bundle.ID(id), Entry: leaf, Record: b, Proof: p})
-	return nil
+	return m.take(cost(len(leaf)+len(b)+len(id)*2, len(p)))
 }
 
 // cause adds the entry behind c, once, if the records say which it is: where
 // several causes share an index, it is behind the one that came last.
 func (m *maker) cause(c verify.Cause) error {
-	if c.EventIndex == 0 || m.causes[c.EventIndex] {
+	p := part{kind: partCause}
+	binary.BigEndian.PutUint64(p.id[:], c.EventIndex)
+	if c.EventIndex == 0 || m.have[p] {
 		return nil
 	}
 	leaf, path, err := m.leaf(c.EventIndex)
@@ -200,7 +283,7 @@ func (m *maker) cause(c verify.Cause) error {
 	if e, err := entry.Parse(leaf); err != nil || !c.Explained(e) {
 		return err
 	}
-	m.causes[c.EventIndex] = true
+	m.once(p)
 	m.b.Causes = append(m.b.Causes, bundle.Cause{Entry: leaf, Index: c.EventIndex, Path: path})
-	return nil
+	return m.take(cost(len(leaf), 32*len(path)))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/purl"
 	"github.com/standing-log/standing/personality/reason"
@@ -24,10 +23,11 @@ func (s *State) resolve(subject string) ([]Hash, uint64, error) {
 		}
 		return []Hash{id}, 1, nil
 	}
-	ns, data, err := place(subject)
+	at, err := place(subject)
 	if err != nil {
 		return nil, 0, err
 	}
+	ns, data := at.NS, at.Data
 	b, err := s.Map.Record(ns, []byte(data))
 	if b == nil || err != nil {
 		return nil, 0, err
@@ -49,22 +49,20 @@ func (s *State) resolve(subject string) ([]Hash, uint64, error) {
 }
 
 // place returns the event list of a purl or digest.
-func place(subject string) (mapfn.NS, string, error) {
+func place(subject string) (mapfn.Place, error) {
+	data := subject
 	if strings.HasPrefix(subject, "pkg:") {
 		p, err := purl.Parse(subject)
-		switch {
-		case err != nil:
-			return 0, "", reason.Errorf(reason.Purl, "%v", err)
-		case p.HasVersion():
-			return mapfn.NSComponent, p.Component(), nil
+		if err != nil {
+			return mapfn.Place{}, reason.Errorf(reason.Purl, "%v", err)
 		}
-		return mapfn.NSPackage, p.Package(), nil
+		data = p.Component()
 	}
-	algorithm, digest, _ := strings.Cut(subject, ":")
-	if entry.ValidDigest(algorithm, digest) {
-		return mapfn.NSDigest, subject, nil
+	at, ok := mapfn.PlaceOf(data)
+	if !ok {
+		return mapfn.Place{}, reason.Errorf(reason.SubjectUnknown, "%.120q", subject)
 	}
-	return 0, "", reason.Errorf(reason.SubjectUnknown, "%.120q", subject)
+	return at, nil
 }
 
 // ParseHash parses 64 lower-case hex digits.

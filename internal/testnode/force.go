@@ -71,6 +71,16 @@ func (n *Node) Force(leaves ...[]byte) (first uint64, codes []reason.Code) {
 	return first, codes
 }
 
+// Tamper seals a map in which records are as nothing in the log makes them.
+func (n *Node) Tamper(changes ...mapfn.Change) {
+	n.tb.Helper()
+	n.stop()
+	f := n.forcer()
+	f.more = func(state *mapstore.Batch) { f.check(state.Apply(mapfn.Writes{Changes: changes})) }
+	f.batch([][]byte{[]byte("tampered")})
+	n.run()
+}
+
 // Fill appends what next returns for each index until the log has size leaves,
 // seals included, in batches of up to 1,024.
 func (n *Node) Fill(size uint64, next func(index uint64) []byte) {

@@ -29,7 +29,10 @@ const MediaType = "application/vnd.standing.bundle.v1+json"
 const (
 	MaxSize         = 16 << 20
 	MaxAttestations = 4096
-	maxPath         = 64 // hashes
+	// MaxItems of any other list: an attestation has at most two causes, and
+	// each of the three entries a signer.
+	MaxItems = 3 * MaxAttestations
+	maxPath  = 64 // hashes
 )
 
 // Hash is a SHA-256 value.
@@ -48,17 +51,15 @@ type Bundle struct {
 	Parties      List[Party]       `json:"parties"`
 	Programmes   List[Programme]   `json:"programmes,omitzero"`
 	Causes       List[Cause]       `json:"causes,omitzero"`
+	Subjects     List[Subject]     `json:"subjects,omitzero"`
+	Opened       List[Opened]      `json:"opened,omitzero"`
 }
 
 // List is a slice that is read no further than its greatest length, so that a
 // small file cannot make a reader allocate much.
 type List[T any] []T
 
-// maxList is three times MaxAttestations: an attestation has at most two causes,
-// and each of the three entries a signer.
-const maxList = 3 * MaxAttestations
-
-// UnmarshalJSONFrom reads an array of at most maxList items.
+// UnmarshalJSONFrom reads an array of at most MaxItems items.
 func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	tok, err := d.ReadToken()
 	if err != nil {
@@ -70,8 +71,8 @@ func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	*l = List[T]{} // not nil, which is a list that is missing
 	for d.PeekKind() != jsontext.KindEndArray {
 		var item T
-		if len(*l) == maxList {
-			return fmt.Errorf("array of more than %d items", maxList)
+		if len(*l) == MaxItems {
+			return fmt.Errorf("array of more than %d items", MaxItems)
 		}
 		if err := json.UnmarshalDecode(d, &item); err != nil {
 			return err
@@ -127,6 +128,21 @@ type Cause struct {
 	Path  Path   `json:"path"`
 }
 
+// Subject is a key of the map that was looked up: a component, a package or a
+// digest, with its event list or the proof that there is none.
+type Subject struct {
+	Name   string `json:"name"`
+	Record Record `json:"record,omitzero"`
+	Events Base64 `json:"events,omitzero"`
+	Proof  Base64 `json:"proof"`
+}
+
+// Opened is what the id of an attestation follows from, and nothing else.
+type Opened struct {
+	KeyID   ID     `json:"keyid"`
+	Payload Base64 `json:"payload"`
+}
+
 // Leaf is the canonical bytes of an entry, embedded as JSON.
 type Leaf []byte
 
@@ -164,7 +180,7 @@ func (r *Record) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
-// ID is the id of an event, 64 hex in the file.
+// ID is the id of an event or of a key, 64 hex in the file.
 type ID Hash
 
 // MarshalText encodes the id.
@@ -244,26 +260,34 @@ func Parse(data []byte) (*Bundle, error) {
 	if b.MediaType != MediaType {
 		return nil, fmt.Errorf("%w: media type %.80q", ErrMalformed, b.MediaType)
 	}
-	// SPEC: at most 4,096 attestations. Keys and parties nobody refers to are
-	// verify's to refuse.
-	n := len(b.Attestations)
-	if n < 1 || n > MaxAttestations || len(b.Causes) > 2*n || len(b.Programmes) > n {
-		return nil, fmt.Errorf("%w: %d attestations, %d causes, %d programmes", ErrMalformed, n, len(b.Causes), len(b.Programmes))
+	if err := b.count(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if !b.complete() {
 		return nil, fmt.Errorf("%w: a member is missing or empty", ErrMalformed)
 	}
+	b.normalize()
 	return &b, nil
 }
 
-// complete reports whether every member is there that has to be, and normalises
-// what may be absent.
+// count checks how many parts there are. Keys and parties nobody refers to are
+// verify's to refuse.
+func (b *Bundle) count() error {
+	// SPEC: at least one attestation or subject; at most 4,096 attestations.
+	n := len(b.Attestations)
+	if n+len(b.Subjects) < 1 || n > MaxAttestations || len(b.Causes) > 2*n || len(b.Programmes) > n {
+		return fmt.Errorf("%d attestations, %d causes, %d programmes, %d subjects", n, len(b.Causes), len(b.Programmes), len(b.Subjects))
+	}
+	return nil
+}
+
+// complete reports whether every member is there that has to be.
 //
-// SPEC: members are exactly these; none is empty but parties, programmes
-// and causes. What an
-// attestation lacks is verify's to say: it is what people try.
+// SPEC: members are exactly these; none is empty but parties, programmes,
+// causes, subjects and opened, and, where there are subjects, attestations and
+// keys. What an attestation lacks is verify's to say: it is what people try.
 func (b *Bundle) complete() bool {
-	ok := b.Checkpoint != "" && b.Seal.Leaf != "" && b.Seal.Path != nil && b.Keys != nil && b.Parties != nil
+	ok := b.Checkpoint != "" && b.Seal.Leaf != "" && b.Seal.Path != nil && b.Attestations != nil && b.Keys != nil && b.Parties != nil
 	for _, a := range b.Attestations {
 		ok = ok && len(a.Entry) > 0
 	}
@@ -280,13 +304,29 @@ func (b *Bundle) complete() bool {
 		// Leaf 0 is the charter: the cause of nothing here.
 		ok = ok && len(c.Entry) > 0 && c.Path != nil && c.Index > 0
 	}
+	for _, s := range b.Subjects {
+		ok = ok && s.Name != "" && len(s.Proof) > 0
+	}
+	for _, o := range b.Opened {
+		ok = ok && len(o.Payload) > 0 && o.KeyID != (ID{})
+	}
+	return ok
+}
+
+// normalize drops the lists that say nothing.
+func (b *Bundle) normalize() {
 	if len(b.Programmes) == 0 {
 		b.Programmes = nil
 	}
 	if len(b.Causes) == 0 {
 		b.Causes = nil
 	}
-	return ok
+	if len(b.Subjects) == 0 {
+		b.Subjects = nil
+	}
+	if len(b.Opened) == 0 {
+		b.Opened = nil
+	}
 }
 
 // refuseNull stands before the reader of every value.

@@ -12,7 +12,12 @@ const minimal = `{"mediaType":"application/vnd.standing.bundle.v1+json","checkpo
 	`"keys":[{"spki":"AQ==","record":{"v":1},"proof":"AQ=="}],` +
 	`"parties":[{"entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],` +
 	programmes +
-	`"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]}`
+	`"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]` + subjects + opened + `}`
+
+const (
+	subjects = `,"subjects":[{"name":"pkg:npm/x@1","record":{"v":1},"events":"AQ==","proof":"AQ=="},{"name":"pkg:npm/x","proof":"AQ=="}]`
+	opened   = `,"opened":[{"keyid":"` + id + `","payload":"AQ=="}]`
+)
 
 const programmes = `"programmes":[{"id":"` + id + `","entry":` + leaf + `,"record":{"v":1},"proof":"AQ=="}],`
 
@@ -46,6 +51,24 @@ func TestParse(t *testing.T) {
 		{"programme without record", `,"record":{"v":1},"proof":"AQ=="}],"causes"`, `,"proof":"AQ=="}],"causes"`, false},
 		{"programme without proof", `,"proof":"AQ=="}],"causes"`, `}],"causes"`, false},
 		{"more programmes than attestations", `"programmes":[`, `"programmes":[` + programmes[len(`"programmes":[`):len(programmes)-2] + ",", false},
+		{"no subjects", subjects, "", true},
+		{"empty subjects", subjects, `,"subjects":[]`, true},
+		{"no opened", opened, "", true},
+		{"empty opened", opened, `,"opened":[]`, true},
+		{"no events", `,"events":"AQ=="`, "", true},
+		{"subject without name", `"name":"pkg:npm/x@1",`, "", false},
+		{"subject of an empty name", `"name":"pkg:npm/x@1",`, `"name":"",`, false},
+		{"subject without proof", `"name":"pkg:npm/x","proof":"AQ=="`, `"name":"pkg:npm/x"`, false},
+		{"empty events", `"events":"AQ=="`, `"events":""`, false},
+		{"null events", `"events":"AQ=="`, `"events":null`, false},
+		{"null subjects", subjects, `,"subjects":null`, false},
+		{"null subject", `"subjects":[`, `"subjects":[null,`, false},
+		{"unknown member of a subject", `"name":"pkg:npm/x@1"`, `"name":"pkg:npm/x@1","ns":2`, false},
+		{"opened without payload", `,"payload":"AQ=="`, "", false},
+		{"opened without keyid", `"keyid":"` + id + `","payload"`, `"payload"`, false},
+		{"opened by key 0", `"keyid":"` + id, `"keyid":"` + strings.Repeat("0", 64), false},
+		{"unknown member of an opened one", `"payload":"AQ=="}]`, `"payload":"AQ==","sig":"AQ=="}]`, false},
+		{"null opened", opened, `,"opened":null`, false},
 		{"null programmes", programmes, `"programmes":null,`, false},
 		{"escapes", `"seal":`, `"\u0073eal":`, true},
 		{"absent record", `"path":"` + hash + `","record":{"v":1},"proof"`, `"proof"`, true},
@@ -95,8 +118,8 @@ func TestParse(t *testing.T) {
 		{"index as a string", `"index":7`, `"index":"7"`, false},
 		{"index beyond 64 bits", `"index":7`, `"index":18446744073709551616`, false},
 		{"two signatures", `"sig":"AQ=="}]`, `"sig":"AQ=="},{"keyid":"00","sig":"AQ=="}]`, false},
-		{"no attestation", `"attestations":[{"entry":` + leaf + `,"path":"` + hash + `","record":{"v":1},"proof":"AQ=="}]`, `"attestations":[]`, false},
-		{"data after it", `"index":7,"path":"` + hash + `"}]}`, `"index":7,"path":"` + hash + `"}]} {}`, false},
+		{"attestations missing", `"attestations":[{"entry":` + leaf + `,"path":"` + hash + `","record":{"v":1},"proof":"AQ=="}],`, ``, false},
+		{"data after it", opened + "}", opened + "} {}", false},
 		{"invalid UTF-8", `"checkpoint":"c"`, "\"checkpoint\":\"\xff\"", false},
 		{"lone surrogate", `"checkpoint":"c"`, `"checkpoint":"\ud800"`, false},
 		{"byte order mark", `{"mediaType"`, "\ufeff{\"mediaType\"", false},
@@ -111,6 +134,30 @@ func TestParse(t *testing.T) {
 		}
 		if err != nil && !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: not ErrMalformed: %v", tt.name, err)
+		}
+	}
+}
+
+// TestSubjectsAlone checks that a bundle is of something, and need not be of
+// attestations.
+func TestSubjectsAlone(t *testing.T) {
+	head := `{"mediaType":"` + MediaType + `","checkpoint":"c","seal":{"leaf":"s","path":"` + hash + `"},"attestations":[],"keys":[],"parties":[]`
+	for _, tt := range []struct {
+		name, tail string
+		ok         bool
+	}{
+		{"subjects", subjects, true},
+		{"subjects with what is opened", subjects + opened, true},
+		{"nothing", "", false},
+		{"no subjects", `,"subjects":[]`, false},
+		{"what is opened alone", opened, false},
+		{"causes of no attestation", subjects + `,"causes":[{"entry":` + leaf + `,"index":7,"path":"` + hash + `"}]`, false},
+		{"programmes of no attestation", subjects + "," + strings.TrimSuffix(programmes, ","), false},
+		{"as many subjects as there may be", `,"subjects":[` + strings.Repeat(`{"name":"a","proof":"AQ=="},`, MaxItems-1) + `{"name":"a","proof":"AQ=="}]`, true},
+		{"more subjects", `,"subjects":[` + strings.Repeat(`{"name":"a","proof":"AQ=="},`, MaxItems) + `{"name":"a","proof":"AQ=="}]`, false},
+	} {
+		if _, err := Parse([]byte(head + tt.tail + "}")); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }
@@ -131,7 +178,7 @@ func TestLimits(t *testing.T) {
 	}{
 		{1, 2, 0, true}, {1, 3, 0, false}, {2, 4, 0, true},
 		{MaxAttestations, 0, 0, true}, {MaxAttestations + 1, 0, 0, false},
-		{1, 0, maxList, true}, {1, 0, maxList + 1, false},
+		{1, 0, MaxItems, true}, {1, 0, MaxItems + 1, false},
 	} {
 		if _, err := Parse([]byte(file(tt.attestations, tt.causes, tt.parties))); (err == nil) != tt.ok {
 			t.Errorf("%d attestations, %d causes, %d parties: %v", tt.attestations, tt.causes, tt.parties, err)

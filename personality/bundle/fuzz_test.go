@@ -17,7 +17,8 @@ import (
 func seeds() [][]byte {
 	short := bytes.Replace([]byte(minimal), []byte(`"path":"`+hash+`","record":{"v":1},`), nil, 1)
 	spaced := bytes.ReplaceAll([]byte(minimal), []byte(`,`), []byte(" ,\n"))
-	return [][]byte{[]byte(minimal), short, spaced}
+	alone := bytes.Replace([]byte(minimal), []byte(opened), nil, 1)
+	return [][]byte{[]byte(minimal), short, spaced, alone}
 }
 
 // checkRoundTrip says what is wrong with how parse treats data: a file that is
@@ -56,7 +57,7 @@ func plain(data []byte) any {
 		return err
 	}
 	root, _ := v.(map[string]any)
-	for _, name := range []string{"programmes", "causes"} {
+	for _, name := range []string{"programmes", "causes", "subjects", "opened"} {
 		if list, ok := root[name].([]any); ok && len(list) == 0 {
 			delete(root, name)
 		}
@@ -107,6 +108,15 @@ func TestPlanted(t *testing.T) {
 			b, err := Parse(data)
 			if err == nil && len(b.Causes) > 0 {
 				b.Causes[0].Index &^= 2
+			}
+			return b, err
+		},
+		"takes a list that is not shown for an empty one": func(data []byte) (*Bundle, error) {
+			b, err := Parse(data)
+			for i := 0; err == nil && i < len(b.Subjects); i++ {
+				if len(b.Subjects[i].Events) == 1 {
+					b.Subjects[i].Events = nil
+				}
 			}
 			return b, err
 		},

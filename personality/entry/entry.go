@@ -74,6 +74,23 @@ func Parse(leaf []byte) (*Entry, error) {
 	return build(leaf, payload, keyID, sig)
 }
 
+// Split returns the parts of a leaf from which its id follows, and the id, and
+// does not look into the payload.
+func Split(leaf []byte) (payload []byte, keyID, id Hash, err error) {
+	payload, keyID, _, err = splitLeaf(leaf)
+	return payload, keyID, eventID(keyID, PAE(payload)), err
+}
+
+// Open returns the entry of a payload and the keyid of its signer, without
+// signature and leaf: what its id commits to. Whoever holds the id holds what
+// it says.
+func Open(payload []byte, keyID Hash) (*Entry, error) {
+	if len(payload) > MaxSize {
+		return nil, reason.Errorf(reason.TooLarge, "payload of %d bytes, at most %d", len(payload), MaxSize)
+	}
+	return build(nil, payload, keyID, nil)
+}
+
 // build parses payload and puts the Entry together.
 func build(leaf, payload []byte, keyID Hash, sig []byte) (*Entry, error) {
 	e := &Entry{Leaf: leaf, Payload: payload, KeyID: keyID, Signature: sig}

@@ -192,3 +192,26 @@ func TestScopeDocument(t *testing.T) {
 		}
 	}
 }
+
+// TestOpen: what an id commits to says what the leaf says, and no signature.
+func TestOpen(t *testing.T) {
+	for _, e := range samples() {
+		payload, keyID, id, err := entry.Split(e.Leaf)
+		if err != nil || !bytes.Equal(payload, e.Payload) || keyID != e.KeyID || id != e.ID {
+			t.Fatalf("%x: %x, %v", e.ID, id, err)
+		}
+		got, err := entry.Open(payload, keyID)
+		if err != nil || got.ID != e.ID || got.Kind != e.Kind || got.Verified() || got.Leaf != nil {
+			t.Errorf("%x: %+v, %v", e.ID, got, err)
+		}
+		if got, err := entry.Open(payload, entry.Hash{1}); err != nil || got.ID == e.ID {
+			t.Errorf("%x by another key: %v", e.ID, err)
+		}
+	}
+	if _, err := entry.Open(bytes.Repeat([]byte(" "), entry.MaxSize+1), entry.Hash{}); reason.CodeOf(err) != reason.TooLarge {
+		t.Errorf("a large payload: %v", err)
+	}
+	if _, _, _, err := entry.Split([]byte("{}")); err == nil {
+		t.Error("a leaf that is none is split")
+	}
+}

@@ -1,7 +1,6 @@
 package mapfn
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -159,35 +158,10 @@ func (s *step) putAttestation(id Hash, a AttestationRecord) {
 	put(s, NSAttestation, id[:], a)
 }
 
-// place is a list of namespace 2, 3 or 4.
-type place struct {
-	ns   NS
-	data string
-}
-
-// places returns the event lists that an attestation's issue event goes to, in
-// order of namespace and data, each once (SPEC.md, "Event lists").
-func places(subjects []entry.Subject) []place {
-	var out []place
-	for _, sub := range subjects {
-		out = append(out, place{NSPackage, sub.Purl.Package()})
-		if sub.Purl.HasVersion() {
-			out = append(out, place{NSComponent, sub.Purl.Component()}, place{NSDigest, sub.Algorithm + ":" + sub.Digest})
-		}
-	}
-	slices.SortFunc(out, func(a, b place) int {
-		if a.ns != b.ns {
-			return int(a.ns) - int(b.ns)
-		}
-		return bytes.Compare([]byte(a.data), []byte(b.data))
-	})
-	return slices.Compact(out)
-}
-
 // indexSubjects appends the issue event to the lists of the subjects.
 func (s *step) indexSubjects() error {
-	for _, p := range places(s.e.Subjects) {
-		if err := s.listEvent(p.ns, []byte(p.data)); err != nil {
+	for _, p := range Places(s.e.Subjects) {
+		if err := s.listEvent(p.NS, []byte(p.Data)); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // errNotLogged marks an attestation that the map does not have.
 var errNotLogged = errors.New("the map has no record of it: it was never accepted by this log")
 
-// attestation judges one attestation: steps 6 to 11.
+// attestation judges one attestation: steps 6 to 10 and 12.
 func (v *verifier) attestation(a *bundle.Attestation) Result {
 	r := Result{Verdict: Invalid}
 	err := v.evidence(a, &r)
@@ -147,17 +147,26 @@ func (v *verifier) judge(r *Result) {
 	r.Causes = append(v.unlogged(r), r.Causes...)
 	r.Untouched = v.untouched(r)
 	// SPEC: bad news needs no freshness; good news does.
-	// The log's own clock, if it is ahead, would keep good news for ever.
-	asOf := v.report.AsOf.Format(time.RFC3339)
-	if age := v.o.Now.Sub(v.report.AsOf); age > v.o.MaxAge {
-		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", asOf, v.o.MaxAge)})
-	} else if !v.report.Witnessed && -age > trust.MaxSkew {
-		r.Causes = append(r.Causes, Cause{Verdict: Stale, Detail: fmt.Sprintf("the log says that this is as of %s, which is to come", asOf)})
+	if c, stale := v.stale(); stale {
+		r.Causes = append(r.Causes, c)
 	}
 	r.Verdict = Active
 	if len(r.Causes) > 0 {
 		r.Verdict = r.Causes[0].Verdict
 	}
+}
+
+// stale returns the cause that its age is to all that a bundle shows, if it is
+// too old.
+func (v *verifier) stale() (Cause, bool) {
+	asOf := v.report.AsOf.Format(time.RFC3339)
+	if age := v.o.Now.Sub(v.report.AsOf); age > v.o.MaxAge {
+		return Cause{Verdict: Stale, Detail: fmt.Sprintf("shown as of %s, more than %s ago", asOf, v.o.MaxAge)}, true
+	} else if !v.report.Witnessed && -age > trust.MaxSkew {
+		// The log's own clock, if it is ahead, would keep good news for ever.
+		return Cause{Verdict: Stale, Detail: fmt.Sprintf("the log says that this is as of %s, which is to come", asOf)}, true
+	}
+	return Cause{}, false
 }
 
 // untouched reports whether the reader named the claims he relies on, and each

@@ -25,25 +25,45 @@ func newFuzzed(t testing.TB) *fuzzed {
 		s.bundle("under a programme", "partial", "in range of its package"), s.bundle("withdrawn by the operator"),
 		s.absent(s.make("never", s.steward.Keys[0], nil), "active"), s.early,
 	}
+	s.releases()
+	f.seeds = append(f.seeds, s.answer(release+"@1.0"), s.answer("pkg:generic/none@1.0"), s.answer(release+"@2.0", "pkg:generic/revoked@2.0"))
 	for _, seed := range f.seeds {
 		f.truth.add(t, seed, f.reader)
 	}
 	return f
 }
 
-// check says what is wrong with how judge treats data: ACTIVE may be only what
-// honest bundles show as ACTIVE, and the whole is as bad as its worst part.
+// check says what is wrong with how judge treats data: what is ACTIVE, and what
+// is said to be all, may be only what honest bundles say, and the whole is as bad
+// as its worst part.
 func (f *fuzzed) check(judge func([]byte, verify.Options) *verify.Report, data []byte) error {
 	r := judge(data, f.reader)
-	worst := verify.Active
+	if r.Err != nil {
+		if r.Verdict.ExitCode() < 3 || len(r.Results)+len(r.Subjects) > 0 {
+			return fmt.Errorf("verdict %v, %v", r.Verdict, r.Err)
+		}
+		return nil
+	}
+	worst, incomplete := verify.None, false
 	for _, a := range r.Results {
 		worst = min(worst, a.Verdict)
-		if a.Verdict == verify.Active && f.truth[string(r.Root[:])][a.ID] != verify.Active {
+		if a.Verdict == verify.Active && f.truth[string(r.Root[:])][a.ID] != "ACTIVE" {
 			return fmt.Errorf("%s is ACTIVE, which no honest bundle shows", a.ID)
 		}
 	}
-	if r.Err == nil && (len(r.Results) == 0 || r.Verdict != worst) || r.Err != nil && r.Verdict.ExitCode() < 3 {
-		return fmt.Errorf("verdict %v of %d results, %v", r.Verdict, len(r.Results), r.Err)
+	for _, s := range r.Subjects {
+		if incomplete = incomplete || s.Incomplete != ""; s.Incomplete != "" {
+			continue
+		}
+		if all, ok := f.truth[string(r.Root[:])][s.Data]; !ok || all != fmt.Sprintf("%x", s.Events) || len(s.Results)+len(s.Opened) != len(s.Events) {
+			return fmt.Errorf("%s has %d events, which no honest bundle shows", s.Data, len(s.Events))
+		}
+	}
+	if incomplete && worst != verify.Invalid && worst.ExitCode() != 1 {
+		worst = verify.NoEvidence
+	}
+	if len(r.Results)+len(r.Subjects) == 0 || r.Verdict != worst || incomplete && r.ExitCode(true) == 0 {
+		return fmt.Errorf("verdict %v of %d results and %d subjects, want %v", r.Verdict, len(r.Results), len(r.Subjects), worst)
 	}
 	return nil
 }
@@ -92,8 +112,15 @@ func TestPlanted(t *testing.T) {
 		"takes partial for active":         {lenient(verify.Partial), true},
 		"forgets the worst": {func(data []byte, o verify.Options) *verify.Report {
 			r := verify.Bundle(data, o)
-			if len(r.Results) > 1 {
+			if len(r.Results) > 1 && r.Err == nil {
 				r.Verdict = r.Results[1].Verdict
+			}
+			return r
+		}, true},
+		"takes what is not shown for nothing": {func(data []byte, o verify.Options) *verify.Report {
+			r := verify.Bundle(data, o)
+			for i := range r.Subjects {
+				r.Subjects[i].Incomplete = ""
 			}
 			return r
 		}, true},

@@ -17,6 +17,7 @@ import (
 // allocated on the way, most of it garbage soon.
 func TestHostile(t *testing.T) {
 	s := newScene(t, origin)
+	s.releases()
 	good := s.bundle("active")
 	b := parse(t, good)
 	const big = bundle.MaxSize
@@ -41,6 +42,23 @@ func TestHostile(t *testing.T) {
 		{"16 MiB of empty attestations", fill(head+`"c","attestations":[`, "{},", "{}]}")},
 		{"16 MiB of empty keys", fill(head+`"c","keys":[`, "{},", "{}]}")},
 		{"16 MiB of empty programmes", fill(head+`"c","programmes":[`, "{},", "{}]}")},
+		{"16 MiB of empty subjects", fill(head+`"c","subjects":[`, "{},", "{}]}")},
+		{"16 MiB of empty opened attestations", fill(head+`"c","opened":[`, "{},", "{}]}")},
+		{"an enormous name of a subject", fill(head+`"c","subjects":[{"name":"`, "a", `"}]}`)},
+		{"an enormous event list", fill(head+`"c","subjects":[{"name":"`+release+`","record":{"v":1},"proof":"AQ==","events":"`, hash, `"}]}`)},
+		{"an event list that is none", with(func(b *bundle.Bundle) {
+			b.Subjects = parse(t, s.answer(release)).Subjects
+			b.Subjects[0].Events = make([]byte, 8<<20)
+		})},
+		{"an enormous payload", with(func(b *bundle.Bundle) {
+			b.Opened = bundle.List[bundle.Opened]{{KeyID: bundle.ID{1}, Payload: bytes.Repeat([]byte("[1,"), 4<<20)}}
+		})},
+		{"the same subject 12,288 times", with(func(b *bundle.Bundle) {
+			b.Subjects = parse(t, s.answer(release)).Subjects
+			for range bundle.MaxItems - 1 {
+				b.Subjects = append(b.Subjects, b.Subjects[0])
+			}
+		})},
 		{"nested objects in a programme's record", fill(head+`"c","programmes":[{"record":`, `{"a":`, "")},
 		{"16 MiB of numbers", fill(head+`"c","causes":[`, "1,", "1]}")},
 		{"an enormous number", fill(head+`"c","causes":[{"index":`, "9", "}]}")},
@@ -103,11 +121,11 @@ func TestByteFlips(t *testing.T) {
 	file := s.bundle("revoked")
 	honest := truth{}
 	honest.add(t, file, s.Reader())
-	alike := 0
+	alike, before := 0, said(verify.Bundle(file, s.Reader()))
 	for i := 0; i < len(file); i += every {
 		spoilt := bytes.Clone(file)
 		spoilt[i] ^= 1 << (i % 8)
-		got, lie := honest.classify(verify.Bundle(spoilt, s.Reader()), []string{s.att["revoked"].IDString()})
+		got, lie := honest.classify(verify.Bundle(spoilt, s.Reader()), before)
 		if lie != "" || got == fewer {
 			t.Errorf("byte %d, %q for %q: class %d, %s", i, spoilt[i], file[i], got, lie)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,19 +34,40 @@ var meaningless = []struct {
 	why      string
 }{
 	{`^$`, `^reverse`, same, "JSON objects have no order"},
-	{`^\.(seal|(attestations|keys|parties|programmes|causes)\[\d\])$`, `^reverse`, same, "JSON objects have no order"},
+	{`^\.(seal|(attestations|keys|parties|programmes|causes|subjects|opened)\[\d\])$`, `^reverse`, same, "JSON objects have no order"},
 	{`\.entry$`, `^reverse`, same, "an entry is made canonical again"},
 	{`\.entry\.signatures\[0\]$`, `^reverse`, same, "an entry is made canonical again"},
-	{`^\.(attestations|keys|parties|programmes|causes)$`, `^reverse`, same, "the order of parts says nothing"},
+	{`^\.(attestations|keys|parties|programmes|causes|subjects|opened)$`, `^reverse`, same, "the order of parts says nothing"},
 	{`^\.(programmes|causes)(\[\d\])?$`, `^remove$`, same, "programmes and causes may be absent"},
 	{`^\.(programmes|causes)$`, `^replace by \[\]$`, same, "programmes and causes may be absent"},
 	{`^\.checkpoint$`, `^unused bits`, same, "signed notes do not say that base64 is canonical"},
 	{`^\.attestations\[\d\]$`, `^remove$`, fewer, "the rest is a bundle of the rest"},
 	{`^\.attestations(\[\d\])?$`, `^swap: `, fewer, "another attestation of the same signer at the same checkpoint"},
+	{`^\.(subjects|opened)(\[\d\])?$`, `^(remove|replace by \[\])$`, fewer, "what is not shown is not said"},
+	{`^\.subjects\[\d\]\.events$`, `^remove$`, fewer, "a list may be too long to be shown"},
+	{`^\.subjects(\[\d\])?$`, `^swap: `, fewer, "another subject at the same checkpoint"},
+	{`^\.opened(\[\d\])?$`, `^swap: `, fewer, "another attestation that the lists name"},
 }
 
-// truth is what honest bundles say, by checkpoint and attestation.
-type truth map[string]map[string]verify.Verdict
+// truth is what honest bundles say, by checkpoint: of each attestation its
+// verdict, of each subject which attestations are all.
+type truth map[string]map[string]string
+
+// said returns what a report says.
+func said(r *verify.Report) map[string]string {
+	all := map[string]string{}
+	for _, a := range r.Results {
+		if a.Verdict != verify.Invalid {
+			all[a.ID] = a.Verdict.String()
+		}
+	}
+	for _, s := range r.Subjects {
+		if s.Incomplete == "" {
+			all[s.Data] = fmt.Sprintf("%x", s.Events)
+		}
+	}
+	return all
+}
 
 func (w truth) add(t testing.TB, file []byte, o verify.Options) {
 	t.Helper()
@@ -55,34 +77,31 @@ func (w truth) add(t testing.TB, file []byte, o verify.Options) {
 	}
 	at := string(r.Root[:])
 	if w[at] == nil {
-		w[at] = map[string]verify.Verdict{}
+		w[at] = map[string]string{}
 	}
-	for _, a := range r.Results {
-		w[at][a.ID] = a.Verdict
-	}
+	maps.Copy(w[at], said(r))
 }
 
-// classify returns what became of a changed file; lie says that a verdict is
-// not the one that honest bundles give.
-func (w truth) classify(r *verify.Report, before []string) (got class, lie string) {
-	if r.Err == nil && len(r.Results) == 0 {
+// classify returns what became of a changed file; lie says that it says what no
+// honest bundle does.
+func (w truth) classify(r *verify.Report, before map[string]string) (got class, lie string) {
+	if r.Err == nil && len(r.Results)+len(r.Subjects) == 0 {
 		return refused, "no error and no result"
 	}
-	var ids []string
-	for _, a := range r.Results {
-		if a.Verdict == verify.Invalid {
-			continue
-		}
-		ids = append(ids, a.ID)
-		if want, ok := w[string(r.Root[:])][a.ID]; !ok || want != a.Verdict {
-			lie = fmt.Sprintf("%s is %v, want %v", a.ID, a.Verdict, want)
+	now := said(r)
+	for what, says := range now {
+		if want, ok := w[string(r.Root[:])][what]; !ok || want != says {
+			lie = fmt.Sprintf("%s is %v, want %v", what, says, want)
 		}
 	}
-	slices.Sort(ids)
+	// What is not shown is no good news.
+	if slices.ContainsFunc(r.Subjects, func(s verify.Subject) bool { return s.Incomplete != "" }) && r.ExitCode(true) == 0 {
+		lie = "exit code 0 for what is not shown to be all"
+	}
 	switch {
 	case r.Verdict == verify.Invalid:
 		return refused, lie
-	case slices.Equal(ids, before):
+	case maps.Equal(now, before):
 		return same, lie
 	}
 	return fewer, lie
@@ -93,7 +112,7 @@ type swapper struct {
 	*testing.T
 	truth  truth
 	reader verify.Options
-	ids    []string            // of the unchanged bundle, sorted
+	before map[string]string   // what the unchanged bundle says
 	rows   [][2]*regexp.Regexp // of meaningless: path and op
 	used   []bool              // of the rows
 	count  int
@@ -106,7 +125,7 @@ func (s *swapper) try(path, op string, with func(*tree) []byte, value *tree) {
 		return
 	}
 	r := verify.Bundle(with(value), s.reader)
-	got, lie := s.truth.classify(r, s.ids)
+	got, lie := s.truth.classify(r, s.before)
 	if lie != "" {
 		s.Errorf("%s, %s: %s", path, op, lie)
 	}
@@ -128,6 +147,12 @@ func TestSwap(t *testing.T) {
 	s, foreign := newScene(t, origin), newScene(t, "log.example/other")
 	honest := truth{}
 	honest.add(t, s.early, s.Reader())
+	s.releases()
+	foreign.releases()
+	all, none := s.answer(release+"@1.0"), s.answer("pkg:generic/none@1.0")
+	for _, file := range [][]byte{all, none, s.answer(release), s.answer(release + "@2.0"), s.answer("pkg:generic/of-another@1.0"), s.answer("pkg:generic/active@9.0")} {
+		honest.add(t, file, s.Reader())
+	}
 	for name := range s.att {
 		honest.add(t, s.bundle(name), s.Reader())
 	}
@@ -138,40 +163,43 @@ func TestSwap(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name   string
-		names  []string
+		file   []byte
 		stride int // of characters that are spoilt in strings
 		donors map[string][]byte
 	}{
-		{"active", []string{"active"}, 2, map[string][]byte{
+		{"active", s.bundle("active"), 2, map[string][]byte{
 			"of the same signer": s.bundle("successor"), "of another party": s.bundle("of another"),
 			"earlier": s.early, "another log": foreign.bundle("active"), "several": s.bundle("revoked", "of another", "active"),
 		}},
-		{"revoked", []string{"void and revoked"}, 5, map[string][]byte{
+		{"revoked", s.bundle("void and revoked"), 5, map[string][]byte{
 			"of another key": s.bundle("revoked"), "void": s.bundle("void"), "active": s.bundle("active"),
 			"earlier": s.early, "another log": foreign.bundle("void and revoked"),
 		}},
-		{"several", []string{"revoked", "of another", "active"}, 97, map[string][]byte{
+		{"several", s.bundle("revoked", "of another", "active"), 97, map[string][]byte{
 			"others": s.bundle("held", "of ended party", "reinstated"), "earlier": s.early,
 			"another log": foreign.bundle("revoked", "of another", "active"),
 		}},
-		{"programme", []string{"withdrawn by the operator"}, 7, map[string][]byte{
+		{"programme", s.bundle("withdrawn by the operator"), 7, map[string][]byte{
 			"standing": s.bundle("under a programme"), "partial": s.bundle("partial"), "revoked": s.bundle("revoked"),
 			"another log": foreign.bundle("withdrawn by the operator"),
 		}},
-		{"all kinds", []string{"under a programme", "partial", "in range of its package"}, 97, map[string][]byte{
+		{"all kinds", s.bundle("under a programme", "partial", "in range of its package"), 97, map[string][]byte{
 			"others": s.bundle("withdrawn by the operator", "partial and held", "in range"), "earlier": s.early,
 			"another log": foreign.bundle("under a programme", "partial", "in range of its package"),
 		}},
+		{"all of a component", all, 11, map[string][]byte{
+			"another version": s.answer(release + "@2.0"), "none": none, "the package": s.answer(release),
+			"of another": s.answer("pkg:generic/of-another@1.0"), "another log": foreign.answer(release + "@1.0"),
+		}},
+		{"none", none, 3, map[string][]byte{
+			"another none": s.answer("pkg:generic/active@9.0"), "all": all, "another log": foreign.answer("pkg:generic/none@1.0"),
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			file := s.bundle(tt.names...)
 			w := &swapper{T: t, truth: honest, reader: s.Reader(), rows: rows, used: used}
-			for _, name := range tt.names {
-				w.ids = append(w.ids, s.att[name].IDString())
-			}
-			slices.Sort(w.ids)
-			root := parseTree(t, file)
-			if !bytes.Equal(root.bytes(), file) {
+			w.before = said(verify.Bundle(tt.file, w.reader))
+			root := parseTree(t, tt.file)
+			if !bytes.Equal(root.bytes(), tt.file) {
 				t.Fatal("a bundle is not written as it was read")
 			}
 			donors := map[string]map[string]*tree{}

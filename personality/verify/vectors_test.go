@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,8 @@ type vector struct {
 	Verdict string `json:"verdict"`
 	// Causes are all that speaks against the first attestation, in order.
 	Causes []string `json:"causes,omitempty"`
+	// Subjects are, for each, whether all is shown about it, and how many events.
+	Subjects []string `json:"subjects,omitempty"`
 	// Notes is how many revocations at hand change no verdict.
 	Notes int `json:"notes,omitempty"`
 	Exit  int `json:"exit"`
@@ -106,7 +109,7 @@ func vectors(s *scene) []vector {
 	lone.Policy = unwitnessed
 	rollback := v("rollback", s.early, "ROLLBACK", "the reader has seen a larger tree")
 	rollback.Seen = sizeOf(s, early) + 1
-	return shared([]vector{
+	return shared(append([]vector{
 		v("active", good, "ACTIVE", "it stands"),
 		lone,
 		at(v("stale", good, "STALE", "a day and a second later"), late),
@@ -196,7 +199,7 @@ func vectors(s *scene) []vector {
 		v("twice", edit(good, func(b *bundle.Bundle) { b.Attestations = append(b.Attestations, b.Attestations[0]) }), "INVALID", "one attestation twice"),
 		v("unknown-member", bytes.Replace(good, []byte(`"seal":`), []byte(`"note":"verified","seal":`), 1), "INVALID", "a member that nobody checks"),
 		v("duplicate-member", bytes.Replace(good, []byte(`"seal":`), []byte(`"keys":[],"seal":`), 1), "INVALID", "a member twice"),
-	})
+	}, completenessVectors(s, v)...))
 }
 
 // shared lets vectors of the same bundle share its file.
@@ -256,7 +259,7 @@ func TestVectors(t *testing.T) {
 		}
 		judgeVector(t, v, file)
 	}
-	if total > 400<<10 {
+	if total > 800<<10 {
 		t.Errorf("%d bytes of vectors", total)
 	}
 	for name, text := range policies {
@@ -274,7 +277,7 @@ func judgeVector(t *testing.T, v vector, file []byte) {
 	if len(r.Results) > 0 {
 		causes = names(r.Results[0].Causes)
 	}
-	if r.Verdict.String() != v.Verdict || r.ExitCode(false) != v.Exit || strings.Join(causes, " ") != strings.Join(v.Causes, " ") || len(r.Notes) != v.Notes {
+	if r.Verdict.String() != v.Verdict || r.ExitCode(false) != v.Exit || strings.Join(causes, " ") != strings.Join(v.Causes, " ") || !slices.Equal(complete(r), v.Subjects) || len(r.Notes) != v.Notes {
 		t.Errorf("%s: %v, exit code %d, causes %v, notes %v (%v); want %s, %d, %v, %d", v.Name, r.Verdict, r.ExitCode(false), causes, r.Notes, r.Err, v.Verdict, v.Exit, v.Causes, v.Notes)
 	}
 }
@@ -300,6 +303,18 @@ func (v vector) judge(t *testing.T, file []byte) *verify.Report {
 		o.Seen = map[string]trust.Body{policy.Logs()[0].Origin: {Size: v.Seen}}
 	}
 	return verify.Bundle(file, o)
+}
+
+// complete says of each subject whether all is shown about it.
+func complete(r *verify.Report) (out []string) {
+	for _, s := range r.Subjects {
+		word := "all"
+		if s.Incomplete != "" {
+			word = "some"
+		}
+		out = append(out, fmt.Sprintf("%s %d", word, s.Count))
+	}
+	return out
 }
 
 func names(causes []verify.Cause) []string {
@@ -332,7 +347,7 @@ func writeVectors(t *testing.T, made []vector, policies map[string]string) {
 			writeFile(t, v.Name+".standing.json", v.file)
 		}
 		r := v.judge(t, v.file)
-		v.Exit, v.Notes = r.ExitCode(false), len(r.Notes)
+		v.Exit, v.Notes, v.Subjects = r.ExitCode(false), len(r.Notes), complete(r)
 		if len(r.Results) > 0 {
 			v.Causes = names(r.Results[0].Causes)
 		}

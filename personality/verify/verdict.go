@@ -1,5 +1,7 @@
 package verify
 
+import "slices"
+
 // Verdict is the answer about one attestation. Smaller is worse: the first that
 // applies decides.
 type Verdict int
@@ -19,12 +21,13 @@ const (
 	Expired   // outside its period of validity
 	Stale     // stood then, but then is too long ago
 	Active
+	None // nothing is attested: of subjects, never of an attestation
 )
 
 // String returns the stable name.
 func (v Verdict) String() string {
 	names := [...]string{"INVALID", "ROLLBACK", "NO_EVIDENCE", "NOT_LOGGED", "REVOKED", "KEY_VOID",
-		"SUPERSEDED", "LAPSED", "SUSPENDED", "PARTIAL", "EXPIRED", "STALE", "ACTIVE"}
+		"SUPERSEDED", "LAPSED", "SUSPENDED", "PARTIAL", "EXPIRED", "STALE", "ACTIVE", "NONE"}
 	if v < 0 || int(v) >= len(names) {
 		return "NO_EVIDENCE"
 	}
@@ -35,7 +38,7 @@ func (v Verdict) String() string {
 // cannot tell, 4 evidence fails or contradicts.
 func (v Verdict) ExitCode() int {
 	switch v {
-	case Active:
+	case Active, None:
 		return 0
 	case Invalid, Rollback:
 		return 4
@@ -56,10 +59,34 @@ func (r *Report) ExitCode(allowUnwitnessed bool) int {
 			verdict = min(verdict, a.relied())
 		}
 	}
-	if verdict == Active && !r.Witnessed && !allowUnwitnessed {
+	code := verdict.ExitCode()
+	if code == 0 && (!r.complete() || !r.Witnessed && !allowUnwitnessed) {
 		return 3
 	}
-	return verdict.ExitCode()
+	return code
+}
+
+// complete reports whether each subject of the bundle is shown with all that
+// the log has about it.
+func (r *Report) complete() bool {
+	return !slices.ContainsFunc(r.Subjects, func(s Subject) bool { return s.Incomplete != "" })
+}
+
+// whole is the verdict of the whole: the worst of the results.
+func (v *verifier) whole() Verdict {
+	worst := None
+	if _, stale := v.stale(); stale {
+		worst = Stale
+	}
+	for _, r := range v.report.Results {
+		worst = min(worst, r.Verdict)
+	}
+	// SPEC: a subject that is not complete takes good news away, and no bad
+	// news.
+	if code := worst.ExitCode(); !v.report.complete() && (code == 0 || code == 3) {
+		return NoEvidence
+	}
+	return worst
 }
 
 // relied is the verdict for a reader who relies on some claims only.

@@ -1,4 +1,5 @@
-// Package verify judges bundles, offline: what stands, as of when, and why not.
+// Package verify judges bundles, offline: what stands, as of when, and why not;
+// and whether that is all there is.
 // It makes no network call and imports only what deps.txt beside it lists.
 //
 // Bundle is the one entry point. The rules are those of bundle/SPEC.md,
@@ -11,6 +12,7 @@
 //     cosignatures.
 //   - Every part of the file is either verified or refused; none is skipped.
 //   - Only ACTIVE is good news, and only a quorum makes it so.
+//   - Nothing is taken not to be because it is not shown: that is NO_EVIDENCE.
 package verify
 
 import (
@@ -57,7 +59,7 @@ type Options struct {
 type Report struct {
 	// Err says why the whole file shows nothing; then Results is empty.
 	Err     error
-	Verdict Verdict // of the whole: the worst of the results, or why there are none
+	Verdict Verdict // of the whole: see Report.whole
 
 	Origin    string
 	Size      uint64
@@ -66,7 +68,10 @@ type Report struct {
 	Witnessed bool
 	Cosigners []string // key names of the cosignatures that verify
 	Results   []Result
+	Subjects  []Subject
 	Notes     []Note
+
+	byData map[string]int // of Subjects
 }
 
 // Result is what a bundle shows about one attestation.
@@ -135,7 +140,7 @@ func Bundle(data []byte, o Options) *Report {
 	}
 	v := &verifier{o: o, keys: map[Hash]*signer{}, parties: map[Hash]*party{}, programmes: map[Hash]*programme{}}
 	if err := v.run(data); err != nil {
-		v.report.Err, v.report.Results, v.report.Notes = err, nil, nil
+		v.report.Err, v.report.Results, v.report.Subjects, v.report.byData, v.report.Notes = err, nil, nil, nil, nil
 		switch {
 		case errors.Is(err, errRollback):
 			v.report.Verdict = Rollback
@@ -146,10 +151,7 @@ func Bundle(data []byte, o Options) *Report {
 		}
 		return &v.report
 	}
-	v.report.Verdict = Active
-	for _, r := range v.report.Results {
-		v.report.Verdict = min(v.report.Verdict, r.Verdict)
-	}
+	v.report.Verdict = v.whole()
 	return &v.report
 }
 
@@ -204,6 +206,9 @@ func (v *verifier) run(data []byte) error {
 		v.report.Results = append(v.report.Results, r)
 	}
 	v.noteRevocations()
+	if err := v.loadSubjects(); err != nil {
+		return err
+	}
 	return v.unused()
 }
 

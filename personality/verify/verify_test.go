@@ -296,17 +296,17 @@ func TestMany(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	want := map[verify.Verdict]int{
 		verify.Invalid: 4, verify.Rollback: 4, verify.NoEvidence: 3, verify.NotLogged: 1, verify.Revoked: 1, verify.KeyVoid: 1,
-		verify.Superseded: 1, verify.Lapsed: 1, verify.Suspended: 1, verify.Partial: 1, verify.Expired: 1, verify.Stale: 3, verify.Active: 0,
+		verify.Superseded: 1, verify.Lapsed: 1, verify.Suspended: 1, verify.Partial: 1, verify.Expired: 1, verify.Stale: 3, verify.Active: 0, verify.None: 0,
 	}
 	names := map[string]bool{}
-	for v := verify.Invalid; v <= verify.Active; v++ {
+	for v := verify.Invalid; v <= verify.None; v++ {
 		if v.ExitCode() != want[v] {
 			t.Errorf("%v: exit code %d, want %d", v, v.ExitCode(), want[v])
 		}
 		names[v.String()] = true
 		for _, witnessed := range []bool{false, true} {
 			code := want[v]
-			if v == verify.Active && !witnessed {
+			if code == 0 && !witnessed {
 				code = 3
 			}
 			if r := (verify.Report{Verdict: v, Witnessed: witnessed}); r.ExitCode(false) != code || r.ExitCode(true) != want[v] {
@@ -317,7 +317,7 @@ func TestExitCodes(t *testing.T) {
 	if len(names) != len(want) {
 		t.Errorf("verdicts share names: %v", names)
 	}
-	for _, v := range []verify.Verdict{-1, verify.Active + 1} {
+	for _, v := range []verify.Verdict{-1, verify.None + 1} {
 		if v.String() != "NO_EVIDENCE" || v.ExitCode() == 0 {
 			t.Errorf("unknown verdict %d: %s, exit code %d", int(v), v, v.ExitCode())
 		}
