@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/trust"
 	"github.com/standing-log/standing/personality/verify"
 )
@@ -21,6 +22,12 @@ func (a *app) printReport(r *verify.Report, in *evidence, unwitnessed bool) {
 			a.say("%s", line)
 		}
 	}
+	if len(r.Results) == 0 {
+		a.say("%s", r.Verdict)
+	}
+	for i := range r.Subjects {
+		a.say("%s", subjectLine(r, &r.Subjects[i]))
+	}
 	for _, n := range r.Notes {
 		a.say("%s: %s changes no verdict: %s", unloggedCode, in.names[n.Index], n.Detail)
 	}
@@ -33,6 +40,30 @@ func (a *app) printReport(r *verify.Report, in *evidence, unwitnessed bool) {
 	default:
 		a.say("not witnessed: this is the log's word alone, at %s by its own clock", clock(r.AsOf))
 	}
+}
+
+// subjectLine says whether what is shown about a subject is all.
+func subjectLine(r *verify.Report, s *verify.Subject) string {
+	what := s.Data
+	if s.NS == mapfn.NSPackage {
+		what += ", whatever the version,"
+	}
+	what += " as of " + clock(r.AsOf)
+	about := r.Origin + " has about " + what
+	switch {
+	case s.Incomplete != "":
+		return fmt.Sprintf("%s: it is not shown what else %s: %s", verify.NoEvidence, about, s.Incomplete)
+	case s.Count == 0:
+		return r.Origin + " has no attestation about " + what
+	case s.Count == 1:
+		about = "this is the only attestation that " + about
+	default:
+		about = fmt.Sprintf("these are all %d attestations that %s", s.Count, about)
+	}
+	if n := len(s.Opened); n > 0 {
+		about += fmt.Sprintf("; %d of them, about other versions, not judged here", n)
+	}
+	return about
 }
 
 // resultLines says of one attestation who attested what, and how it stood.
@@ -126,13 +157,16 @@ func verdictHint(r *verify.Report) string {
 		return "get a bundle of that time, or judge as of a later one; if it is now that you ask about, check your clock"
 	}
 	switch r.Verdict {
-	case verify.Active:
+	case verify.Active, verify.None:
 		return "use a trust file with cosigners, or say --allow-unwitnessed"
 	case verify.Invalid:
 		return "do not rely on it; get the bundle again from its source, and keep this one if the failure stays"
 	case verify.Rollback:
 		return "keep this file and the .seen file beside your trust file: together they show that the log went back; tell the log's monitors"
 	case verify.NoEvidence:
+		if r.Err == nil {
+			return "ask about fewer subjects at once, or look into a copy of the log"
+		}
 		return "get a newer bundle, or a newer version of this program"
 	case verify.NotLogged:
 		return "ask the issuer to submit it"

@@ -20,7 +20,9 @@ type reportJSON struct {
 	Witnessed bool         `json:"witnessed"`
 	Cosigners []string     `json:"cosigners,omitempty"`
 	Results   []resultJSON `json:"results"`
-	Notes     []noteJSON   `json:"notes,omitempty"`
+	// Subjects are what was looked up, if the bundle shows it.
+	Subjects []subjectJSON `json:"subjects,omitempty"`
+	Notes    []noteJSON    `json:"notes,omitempty"`
 }
 
 // unloggedCode names revocations at hand that change no verdict.
@@ -47,6 +49,17 @@ type resultJSON struct {
 	ValidFrom  uint64      `json:"validFrom,omitempty"`  // Unix seconds
 	ValidUntil uint64      `json:"validUntil,omitempty"` // Unix seconds
 	Causes     []causeJSON `json:"causes,omitempty"`
+}
+
+type subjectJSON struct {
+	Subject  string `json:"subject"`
+	Complete bool   `json:"complete"` // these are all
+	Why      string `json:"why,omitempty"`
+	Count    uint64 `json:"count"` // how many the log has
+	// Attestations are those of them among the results; Opened are others, which
+	// are about other versions.
+	Attestations []string `json:"attestations"`
+	Opened       []string `json:"opened,omitempty"`
 }
 
 type progJSON struct {
@@ -94,6 +107,16 @@ func reportOutput(r *verify.Report, in *evidence, code int) reportJSON {
 			j.Causes = append(j.Causes, causeOutput(c))
 		}
 		out.Results = append(out.Results, j)
+	}
+	for _, s := range r.Subjects {
+		j := subjectJSON{Subject: s.Data, Complete: s.Incomplete == "", Why: s.Incomplete, Count: s.Count, Attestations: []string{}}
+		for _, i := range s.Results {
+			j.Attestations = append(j.Attestations, r.Results[i].ID)
+		}
+		for _, e := range s.Opened {
+			j.Opened = append(j.Opened, e.IDString())
+		}
+		out.Subjects = append(out.Subjects, j)
 	}
 	for _, n := range r.Notes {
 		j := noteJSON{Code: unloggedCode, File: in.names[n.Index], Detail: n.Detail}

@@ -59,11 +59,12 @@ func showEntry(e *entry.Entry) shown {
 }
 
 func (a *app) showBundle(b *bundle.Bundle) error {
-	a.say("A bundle of %d attestations; nothing in it was verified.", len(b.Attestations))
+	a.say("A bundle of %d attestations, about %d subjects; nothing in it was verified.", len(b.Attestations), len(b.Subjects))
 	var out struct {
-		Checkpoint string  `json:"checkpoint"`
-		Seal       string  `json:"seal"`
-		Entries    []shown `json:"entries"`
+		Checkpoint string   `json:"checkpoint"`
+		Seal       string   `json:"seal"`
+		Entries    []shown  `json:"entries"`
+		Subjects   []string `json:"subjects,omitempty"`
 	}
 	out.Checkpoint, out.Seal = b.Checkpoint, b.Seal.Leaf
 	body, _, _ := strings.Cut(b.Checkpoint, "\n\n")
@@ -75,15 +76,25 @@ func (a *app) showBundle(b *bundle.Bundle) error {
 	for _, c := range b.Causes {
 		leaves = append(leaves, c.Entry)
 	}
-	for i, leaf := range leaves {
-		e, err := entry.Parse(leaf)
-		if err != nil {
-			a.say("%d. cannot be read: %v", i+1, err)
-			continue
+	n := 0
+	show := func(e *entry.Entry, err error) {
+		if n++; err != nil {
+			a.say("%d. cannot be read: %v", n, err)
+			return
 		}
-		a.say("%d.", i+1)
+		a.say("%d.", n)
 		a.sayEntry(e)
 		out.Entries = append(out.Entries, showEntry(e))
+	}
+	for _, leaf := range leaves {
+		show(entry.Parse(leaf))
+	}
+	for _, o := range b.Opened {
+		show(entry.Open(o.Payload, entry.Hash(o.KeyID)))
+	}
+	for _, s := range b.Subjects {
+		a.say("It shows what the log has about %s.", s.Name)
+		out.Subjects = append(out.Subjects, s.Name)
 	}
 	a.result(out)
 	return nil
