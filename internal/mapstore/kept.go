@@ -6,8 +6,9 @@ import (
 )
 
 // checkKept checks what the store keeps beside the latest version: what older
-// versions say of themselves, and the prune lists. Buckets and records that are
-// superseded are compared with their version when it is read, and not here.
+// versions say of themselves, the prune lists, and the shortcut. Buckets and
+// records that are superseded are compared with their version when it is read,
+// and not here.
 func (s *Snapshot) checkKept() error {
 	var bad error
 	err := s.view.Scan(versionKey(0), []byte{prefix, kindVersion + 1}, func(key, value []byte) bool {
@@ -21,6 +22,12 @@ func (s *Snapshot) checkKept() error {
 	if err == nil && bad == nil {
 		err = s.view.Scan(pruneKey(0, 0), []byte{prefix, kindPrune + 1}, func(key, value []byte) bool {
 			_, bad = parseStale(key, value)
+			return bad == nil
+		})
+	}
+	if err == nil && bad == nil {
+		err = s.view.Scan(shortcutKey(0), []byte{prefix, kindShortcut + 1}, func(key, value []byte) bool {
+			_, _, bad = parseShortcut(key, value)
 			return bad == nil
 		})
 	}

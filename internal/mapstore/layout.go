@@ -21,6 +21,7 @@ const (
 	kindWithdrawal = 'w'
 	kindNode       = 'n'
 	kindPrune      = 'p'
+	kindShortcut   = 's'
 )
 
 // format is the first byte of the values that end in a sum.

@@ -8,33 +8,15 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 )
 
-// loadTop makes the tiles of a version from its buckets, and checks them
-// against the root in m. It reads every bucket in the
-// store, but hashes no leaf: a bucket that says something false of itself gives
-// another root, or is found out when it is read.
+// loadTop makes the tiles of a version, and checks them against the root in m:
+// from a shortcut if there is one, or from all buckets.
 func loadTop(view backend.View, m meta) (*tile, error) {
-	root := new(tile)
-	var bad error
-	err := view.Scan([]byte{prefix, kindBucket}, []byte{prefix, kindBucket + 1}, func(key, value []byte) bool {
-		var r ref
-		if r, bad = parseRef(key); bad != nil {
-			return false
-		}
-		if r.version > m.version {
-			return true
-		}
-		n, top, err := parseHeadOf(value)
-		if err != nil {
-			bad = fmt.Errorf("%w: %v: %v", ErrCorrupt, r, err)
-			return false
-		}
-		root.insert(r, top, n)
-		return true
-	})
-	if err == nil {
-		err = bad
+	// Whatever is wrong with a shortcut, the buckets decide.
+	if root, err := loadShortcut(view, m); err == nil && root != nil && root.top() == m.root {
+		return root, nil
 	}
-	if err != nil {
+	root := new(tile)
+	if err := root.read(view, []byte{prefix, kindBucket}, []byte{prefix, kindBucket + 1}, m.version); err != nil {
 		return nil, fmt.Errorf("reading the map: %w", err)
 	}
 	root.sumAll()
@@ -42,6 +24,33 @@ func loadTop(view backend.View, m meta) (*tile, error) {
 		return nil, fmt.Errorf("%w: the buckets of version %d give root %x, not %x", ErrCorrupt, m.version, root.top(), m.root)
 	}
 	return root, nil
+}
+
+// read puts the buckets of a version whose keys are in [from, to) into the
+// tiles below t, the root. It hashes no leaf: a bucket that says something false
+// of itself gives another root, or is found out when it is read.
+func (t *tile) read(view backend.View, from, to []byte, version uint64) error {
+	var bad error
+	err := view.Scan(from, to, func(key, value []byte) bool {
+		var r ref
+		if r, bad = parseRef(key); bad != nil {
+			return false
+		}
+		if r.version > version {
+			return true
+		}
+		n, top, err := parseHeadOf(value)
+		if err != nil {
+			bad = fmt.Errorf("%w: %v: %v", ErrCorrupt, r, err)
+			return false
+		}
+		t.insert(r, top, n)
+		return true
+	})
+	if err == nil {
+		err = bad
+	}
+	return err
 }
 
 // insert puts a bucket into the tiles below t, in the order of the keys of

@@ -10,7 +10,8 @@
 // A version is the tree size of a sealed checkpoint. The leaves of the map lie
 // in buckets of up to 16; the nodes above them, which follow from the buckets,
 // lie in memory only (see [Cache]) and are made anew from the buckets when a
-// process starts. Nothing stored is ever overwritten: a batch writes the buckets
+// process starts, or from a shortcut (see [Snapshot.Shortcut]). Nothing that
+// counts is ever overwritten: a batch writes the buckets
 // and the records that it changes under its own version. So all versions are
 // read in the same way. What a version supersedes is listed for pruning, and
 // deleted by a later batch once no retained version needs it, a bounded amount

@@ -62,7 +62,7 @@ func TestPruneLeavesNothing(t *testing.T) {
 			}
 		}
 		for k := range want {
-			if _, ok := s.mem[k]; !ok {
+			if _, ok := s.mem[k]; !ok && k[1] != kindShortcut { // there never was one
 				t.Errorf("lag %d: %q is gone", lag, k)
 			}
 		}

@@ -31,6 +31,7 @@ func plants() []plant {
 		{"FuzzParseBucket", "internal/mapstore/load.go", "c > 16", "c > 17"},
 		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},
 		{"FuzzParseStale", "internal/mapstore/prune.go", "n < 2 || n > len(b) ||", "n < 2 ||"},
+		{"FuzzShortcut", "internal/mapstore/shortcut.go", "if len(b) < len(Hash{}) {", "if false {"},
 		{"FuzzControlValues", "internal/mapstore/layout.go", "binary.BigEndian.Uint64(b[8:])", "binary.BigEndian.Uint64(b[9:])"},
 		{"FuzzLeaf", "internal/altreader/json.go", "len(v.members) > 256", "len(v.members) > 2"},
 		{"FuzzCanonicalPurl", "internal/lint/purl.go", "return out, nil", "return s, nil"},
