@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/testlog"
@@ -303,6 +304,11 @@ func TestCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.standing(m, ids...)
+	v := m.Backend().View()
+	defer v.Close()
+	if short, err := mapstore.ShortcutVersion(v); err != nil || short != l.Sequencer.PublishedSize() {
+		t.Errorf("shortcut of version %d, %v", short, err)
+	}
 }
 
 // TestRefresh: the same tree, cosigned later, is fresher; earlier, it is not

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -78,8 +79,32 @@ func (m *Mirror) Sync(ctx context.Context, src Source, progress func(done, size 
 	if err := s.compare(ctx); err != nil {
 		return m.explain(err)
 	}
-	return m.explain(s.run(ctx))
+	if err := s.run(ctx); err != nil {
+		return m.explain(err)
+	}
+	return m.explain(m.shorten(ctx))
 }
+
+// shorten keeps the next Open short. It costs little beside the leaves that have
+// come since it was done last.
+func (m *Mirror) shorten(ctx context.Context) error {
+	view := m.store.View()
+	defer view.Close()
+	snapshot, err := mapstore.Open(view, m.cache)
+	if err != nil {
+		return err
+	}
+	size := snapshot.Version()
+	last, err := mapstore.ShortcutVersion(view)
+	if err != nil || size-last < max(shortcutLeaves, size/128) {
+		return err
+	}
+	_, err = m.store.Append(ctx, size, nil, snapshot.Shortcut())
+	return err
+}
+
+// shortcutLeaves is the least number of leaves between two shortcuts.
+const shortcutLeaves = 512
 
 // compare checks that the tree extends those that were shown and held before.
 func (s *syncing) compare(ctx context.Context) (err error) {
