@@ -94,6 +94,12 @@ func (s measured) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequ
 	return measure(ctx, s.m, "CheckStatus", r, s.LogServer.CheckStatus)
 }
 
+func (s measured) ProveStatus(ctx context.Context, r *standingv1.ProveStatusRequest) (*standingv1.ProveStatusResponse, error) {
+	out, err := measure(ctx, s.m, "ProveStatus", r, s.LogServer.ProveStatus)
+	s.m.bundle(out.GetBundle())
+	return out, err
+}
+
 func (s measured) ListEntries(ctx context.Context, r *standingv1.ListEntriesRequest) (*standingv1.ListEntriesResponse, error) {
 	return measure(ctx, s.m, "ListEntries", r, s.LogServer.ListEntries)
 }

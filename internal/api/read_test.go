@@ -109,6 +109,47 @@ func TestMessageSize(t *testing.T) {
 	}
 }
 
+// TestProveStatus asks about more than one answer holds.
+func TestProveStatus(t *testing.T) {
+	s := serve(t)
+	p := s.Enrol("alpha", 1)
+	entries := bigEntries(s, p.Keys[0], 52)
+	s.Submit(entries...)
+	subjects := []string{"pkg:npm/none"}
+	for _, e := range entries {
+		subjects = append(subjects, e.Subjects[0].Name)
+	}
+	shown := map[string]bool{}
+	calls := 0
+	for rest := subjects; len(rest) > 0; calls++ {
+		resp, err := s.grpc.ProveStatus(t.Context(), &standingv1.ProveStatusRequest{Subjects: rest})
+		s.check(err)
+		overREST, err := protojson.Marshal(resp)
+		s.check(err)
+		if len(overREST) > api.MaxMessageBytes {
+			t.Errorf("%d bytes in JSON", len(overREST))
+		}
+		r := verify.Bundle(resp.GetBundle(), s.Reader())
+		if r.Verdict != verify.Active || resp.GetAnswered() < 1 {
+			t.Fatalf("%v, %v", r.Verdict, r.Err)
+		}
+		for _, subject := range r.Subjects {
+			shown[subject.Data] = subject.Incomplete == ""
+		}
+		rest = rest[resp.GetAnswered():]
+	}
+	for _, subject := range subjects {
+		if !shown[subject] {
+			t.Errorf("%s is not shown", subject)
+		}
+	}
+	if calls != 2 {
+		t.Errorf("%d calls", calls)
+	}
+	code, body := s.do("POST", "/v1/status:prove", []byte(`{"subjects":["att:00"]}`))
+	wantRefusal(t, overREST(t, code, body), reason.SubjectUnknown, true)
+}
+
 // TestStatusSize: an answer that is full says so at each subject left over.
 func TestStatusSize(t *testing.T) {
 	s := serve(t)

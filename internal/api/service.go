@@ -196,6 +196,23 @@ func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequ
 	return out, nil
 }
 
+// ProveStatus proves what the log holds about subjects.
+func (s *Service) ProveStatus(ctx context.Context, r *standingv1.ProveStatusRequest) (*standingv1.ProveStatusResponse, error) {
+	if err := checkCount(len(r.GetSubjects()), "subjects"); err != nil {
+		return nil, s.status(err)
+	}
+	state, err := s.Prover.Open(ctx)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	defer state.Close()
+	b, n, err := state.Answer(maxBundle, r.GetSubjects()...)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	return &standingv1.ProveStatusResponse{Bundle: b, Answered: uint32(n)}, nil
+}
+
 // asOf returns quorum time, or the seal's clock where no quorum is asked for.
 func (s *Service) asOf(state *prover.State) (time.Time, error) {
 	cp, err := s.Policy.Open(state.Checkpoint, s.Now())

@@ -162,6 +162,10 @@ func TestCounts(t *testing.T) {
 			_, err := s.grpc.CheckStatus(t.Context(), &standingv1.CheckStatusRequest{Subjects: make([]string, n)})
 			return err
 		},
+		"ProveStatus": func(n int) error {
+			_, err := s.grpc.ProveStatus(t.Context(), &standingv1.ProveStatusRequest{Subjects: make([]string, n)})
+			return err
+		},
 		"ListEntries": func(n int) error {
 			_, err := s.grpc.ListEntries(t.Context(), &standingv1.ListEntriesRequest{Limit: uint32(n)})
 			return err
@@ -178,6 +182,7 @@ func TestCounts(t *testing.T) {
 	s.check(call["CheckStatus"](api.MaxBatch))
 	s.check(call["ListEntries"](api.MaxBatch))
 	wantRefusal(t, overGRPC(call["GetBundle"](api.MaxBatch)), reason.SubjectUnknown, false)
+	wantRefusal(t, overGRPC(call["ProveStatus"](api.MaxBatch)), reason.SubjectUnknown, false)
 }
 
 // TestCancelled: a call whose context has ended is told so, one by one in a

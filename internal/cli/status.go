@@ -12,6 +12,8 @@ import (
 	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/lint"
 	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/trust"
+	"github.com/standing-log/standing/personality/verify"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -22,8 +24,8 @@ Asks a log what it holds about subjects: purls, digests (sha256:<hex>) or ids
 "standing verify" judges a bundle in private.
 
   --log ORIGIN|URL   the log (default: the one you trust)
-  --save FILE        also fetch the bundle of all that was found, as FILE, for
-                     "standing verify" and your files
+  --save FILE        also fetch a bundle that proves what the log holds, and that it
+                     is all, as FILE, for "standing verify" and your files
 
 Exit code 0 if every attestation found stands, or none is found; 1 if one does not.`,
 		cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
@@ -75,7 +77,7 @@ func (a *app) status(ctx context.Context, log, save string, args []string) error
 	}
 	a.say("%s says so as of %s, %d leaves. This is no evidence.", l.Origin, day(asOf.Time), asOf.Size)
 	if save != "" {
-		if err := a.saveBundle(ctx, c, save, all); err != nil {
+		if err := a.saveBundle(ctx, c, save, policy, all); err != nil {
 			return err
 		}
 	}
@@ -136,21 +138,9 @@ func (a *app) printProgramme(p *client.Programme) {
 	a.say("  members: %s", members)
 }
 
-// saveBundle fetches the bundle of the attestations found and writes it to a
-// file.
-func (a *app) saveBundle(ctx context.Context, c *client.Client, file string, found []client.SubjectStatus) error {
-	var ids []string
-	for _, r := range found {
-		for _, att := range r.Attestations {
-			if !slices.Contains(ids, att.ID) {
-				ids = append(ids, att.ID)
-			}
-		}
-	}
-	if len(ids) == 0 {
-		return cannotTell("there is no attestation to save").hinted("ask about another subject")
-	}
-	b, err := c.Bundle(ctx, ids...)
+// saveBundle fetches a bundle about what was asked and writes it to a file.
+func (a *app) saveBundle(ctx context.Context, c *client.Client, file string, policy *trust.Policy, found []client.SubjectStatus) error {
+	b, err := a.bundleAbout(ctx, c, found)
 	if err != nil {
 		return err
 	}
@@ -158,5 +148,42 @@ func (a *app) saveBundle(ctx context.Context, c *client.Client, file string, fou
 		return err
 	}
 	a.say("wrote %s", file)
+	r := verify.Bundle(b, verify.Options{Policy: policy, Now: a.now(), MaxAge: a.maxAge})
+	if r.Err != nil {
+		return cannotTell("%s proves nothing: %w", file, r.Err).hinted(verdictHint(r))
+	}
+	for i := range r.Subjects {
+		a.say("  %s", subjectLine(r, &r.Subjects[i]))
+	}
 	return nil
+}
+
+// bundleAbout fetches the bundle of all that the log holds about purls and
+// digests; where it was asked about ids, of the attestations found.
+func (a *app) bundleAbout(ctx context.Context, c *client.Client, found []client.SubjectStatus) ([]byte, error) {
+	var subjects, ids []string
+	for _, r := range found {
+		if !strings.HasPrefix(r.Subject, "att:") && !strings.HasPrefix(r.Subject, "prog:") {
+			subjects = append(subjects, r.Subject)
+		}
+		for _, att := range r.Attestations {
+			if !slices.Contains(ids, att.ID) {
+				ids = append(ids, att.ID)
+			}
+		}
+	}
+	if len(subjects) < len(found) {
+		if len(ids) == 0 {
+			return nil, cannotTell("there is no attestation to save").hinted("ask about another subject")
+		}
+		return c.Bundle(ctx, ids...)
+	}
+	bundles, err := c.Prove(ctx, subjects...)
+	if err == nil && len(bundles) > 1 {
+		err = usage("the answer takes %d bundles", len(bundles)).hinted("ask about fewer subjects at once")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bundles[0], nil
 }

@@ -18,7 +18,7 @@ import (
 // What bounds a bundle.
 var (
 	errTooMany  = reason.Errorf(reason.RequestTooLarge, "at most %d attestations", bundle.MaxAttestations)
-	errTooLarge = reason.Errorf(reason.RequestTooLarge, "the bundle would be larger than %d bytes: ask for fewer attestations", bundle.MaxSize)
+	errTooLarge = reason.Errorf(reason.RequestTooLarge, "the bundle would be too large: ask for fewer attestations")
 )
 
 // Bundle returns the bundle of the attestations with the ids, in order. It
@@ -30,7 +30,7 @@ func (s *State) Bundle(ids []Hash) ([]byte, error) {
 	if len(ids) == 0 {
 		return nil, reason.Errorf(reason.RequestMalformed, "a bundle is of at least one attestation")
 	}
-	m := s.newMaker()
+	m := s.newMaker(bundle.MaxSize)
 	for _, id := range ids {
 		if m.have[part{byte(mapfn.NSAttestation), id}] {
 			return nil, reason.Errorf(reason.RequestMalformed, "att:%x is named twice", id)
@@ -47,6 +47,7 @@ type maker struct {
 	*State
 	b     bundle.Bundle
 	size  int
+	max   int
 	have  map[part]bool
 	order []part // of have
 	keys  map[Hash]*mapfn.KeyRecord
@@ -67,8 +68,8 @@ const (
 	partJudged = 'j' // one of which every event's attestation is
 )
 
-func (s *State) newMaker() *maker {
-	m := &maker{State: s, have: map[part]bool{}, keys: map[Hash]*mapfn.KeyRecord{}, b: bundle.Bundle{
+func (s *State) newMaker(max int) *maker {
+	m := &maker{State: s, max: min(max, bundle.MaxSize), have: map[part]bool{}, keys: map[Hash]*mapfn.KeyRecord{}, b: bundle.Bundle{
 		MediaType:  bundle.MediaType,
 		Checkpoint: string(s.Checkpoint),
 		Seal:       bundle.Seal{Leaf: string(s.sealLeaf), Path: s.sealPath},
@@ -99,7 +100,7 @@ func (m *maker) once(p part) bool {
 
 // take makes room for a part.
 func (m *maker) take(size int) error {
-	if m.size += size; m.size > bundle.MaxSize {
+	if m.size += size; m.size > m.max {
 		return errTooLarge
 	}
 	return nil
@@ -126,7 +127,7 @@ func (m *maker) marshal() ([]byte, error) {
 		return nil, err
 	}
 	// No reader would take it.
-	if len(b) > bundle.MaxSize {
+	if len(b) > m.max {
 		return nil, errTooLarge
 	}
 	return b, nil

@@ -275,6 +275,32 @@ func (c *Client) Status(ctx context.Context, subjects ...string) (*Status, error
 	return s, nil
 }
 
+// Prove fetches bundle files that prove all that the log holds about subjects,
+// which are purls or digests, or that it holds nothing; as many as it takes. They
+// are evidence once package verify has looked at them, and not before. Asking
+// reveals the subjects to the log. At most Limits.MaxBatch of them fit into one
+// call.
+func (c *Client) Prove(ctx context.Context, subjects ...string) ([][]byte, error) {
+	var bundles [][]byte
+	for len(subjects) > 0 {
+		var out struct {
+			Bundle   []byte `json:"bundle"`
+			Answered int    `json:"answered"`
+		}
+		in := struct {
+			Subjects []string `json:"subjects"`
+		}{subjects}
+		if err := c.call(ctx, http.MethodPost, "v1/status:prove", in, &out); err != nil {
+			return nil, err
+		}
+		if out.Answered < 1 || out.Answered > len(subjects) {
+			return nil, fmt.Errorf("%s answered about %d subjects, asked for %d", c.base, out.Answered, len(subjects))
+		}
+		bundles, subjects = append(bundles, out.Bundle), subjects[out.Answered:]
+	}
+	return bundles, nil
+}
+
 // Entry is a leaf as the log lists it.
 type Entry struct {
 	Index uint64 `json:"index,string"`

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,15 @@ func (f *fakeLog) SubmitBatch(_ context.Context, r *standingv1.SubmitBatchReques
 
 func (f *fakeLog) GetBundle(_ context.Context, r *standingv1.GetBundleRequest) (*standingv1.GetBundleResponse, error) {
 	return &standingv1.GetBundleResponse{Bundle: []byte(strings.Join(r.Ids, "+"))}, nil
+}
+
+func (f *fakeLog) ProveStatus(_ context.Context, r *standingv1.ProveStatusRequest) (*standingv1.ProveStatusResponse, error) {
+	n := min(2, len(r.Subjects))
+	answered := uint32(n)
+	if r.Subjects[0] == "more" || r.Subjects[0] == "none" {
+		answered = map[string]uint32{"more": 9, "none": 0}[r.Subjects[0]]
+	}
+	return &standingv1.ProveStatusResponse{Bundle: []byte(strings.Join(r.Subjects[:n], "+")), Answered: answered}, nil
 }
 
 func (f *fakeLog) CheckStatus(_ context.Context, r *standingv1.CheckStatusRequest) (*standingv1.CheckStatusResponse, error) {
@@ -168,6 +178,18 @@ func TestSubmitBatch(t *testing.T) {
 	}
 	if results, err := c.SubmitBatch(t.Context(), nil, false); results != nil || err != nil {
 		t.Errorf("nothing: %v, %v", results, err)
+	}
+}
+
+func TestProve(t *testing.T) {
+	c := serve(t, &fakeLog{})
+	if b, err := c.Prove(t.Context(), "a", "b", "c"); err != nil || string(bytes.Join(b, []byte(" "))) != "a+b c" {
+		t.Errorf("Prove = %q, %v", b, err)
+	}
+	for _, subject := range []string{"more", "none"} {
+		if _, err := c.Prove(t.Context(), subject); err == nil {
+			t.Errorf("a log that answers about %s is believed", subject)
+		}
 	}
 }
 

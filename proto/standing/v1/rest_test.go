@@ -47,6 +47,11 @@ func (f *fakeLog) GetBundle(_ context.Context, r *standingv1.GetBundleRequest) (
 	return &standingv1.GetBundleResponse{Bundle: []byte("{}")}, nil
 }
 
+func (f *fakeLog) ProveStatus(_ context.Context, r *standingv1.ProveStatusRequest) (*standingv1.ProveStatusResponse, error) {
+	f.got = r
+	return &standingv1.ProveStatusResponse{Bundle: []byte("{}"), Answered: 1}, nil
+}
+
 func (f *fakeLog) CheckStatus(_ context.Context, r *standingv1.CheckStatusRequest) (*standingv1.CheckStatusResponse, error) {
 	f.got = r
 	return &standingv1.CheckStatusResponse{Results: []*standingv1.SubjectStatus{{
@@ -99,6 +104,11 @@ func TestREST(t *testing.T) {
 			 {"id":"","verdict":"","state":"revoked","reason":0,"reasonName":"","issuedIndex":"0","lastIndex":"0",
 			  "issuerId":"","issuerName":"","issuerEnded":false,"keyId":"","successor":"","heldUntil":"0",
 			  "withdrawnClaims":[],"programmeId":"","programmeState":"","validFrom":"0","validUntil":"0"}]}]}`,
+		},
+		{
+			"ProveStatus", "POST", "/v1/status:prove", `{"subjects":["pkg:golang/widgets.example/parse@v1.4.0"]}`, http.StatusOK,
+			&standingv1.ProveStatusRequest{Subjects: []string{"pkg:golang/widgets.example/parse@v1.4.0"}},
+			`{"bundle":"e30=","answered":1}`,
 		},
 		{
 			"ListEntries", "GET", "/v1/entries?start=18446744073709551615&limit=3", "", http.StatusOK,

@@ -555,6 +555,108 @@ func (x *CheckStatusRequest) GetSubjects() []string {
 	return nil
 }
 
+// ProveStatusRequest names what the caller wants to know about.
+type ProveStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to max_batch subjects, as in CheckStatusRequest: purls and digests only.
+	Subjects      []string `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveStatusRequest) Reset() {
+	*x = ProveStatusRequest{}
+	mi := &file_standing_v1_standing_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveStatusRequest) ProtoMessage() {}
+
+func (x *ProveStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_standing_v1_standing_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveStatusRequest.ProtoReflect.Descriptor instead.
+func (*ProveStatusRequest) Descriptor() ([]byte, []int) {
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ProveStatusRequest) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+// ProveStatusResponse answers ProveStatusRequest.
+type ProveStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A bundle file (application/vnd.standing.bundle.v1+json).
+	Bundle []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// How many of the subjects it is about, from the first on: at least one, and
+	// as many as fit. Ask about the others in another call.
+	Answered      uint32 `protobuf:"varint,2,opt,name=answered,proto3" json:"answered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveStatusResponse) Reset() {
+	*x = ProveStatusResponse{}
+	mi := &file_standing_v1_standing_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveStatusResponse) ProtoMessage() {}
+
+func (x *ProveStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_standing_v1_standing_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveStatusResponse.ProtoReflect.Descriptor instead.
+func (*ProveStatusResponse) Descriptor() ([]byte, []int) {
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ProveStatusResponse) GetBundle() []byte {
+	if x != nil {
+		return x.Bundle
+	}
+	return nil
+}
+
+func (x *ProveStatusResponse) GetAnswered() uint32 {
+	if x != nil {
+		return x.Answered
+	}
+	return 0
+}
+
 // CheckStatusResponse answers CheckStatusRequest.
 type CheckStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -568,7 +670,7 @@ type CheckStatusResponse struct {
 
 func (x *CheckStatusResponse) Reset() {
 	*x = CheckStatusResponse{}
-	mi := &file_standing_v1_standing_proto_msgTypes[9]
+	mi := &file_standing_v1_standing_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +682,7 @@ func (x *CheckStatusResponse) String() string {
 func (*CheckStatusResponse) ProtoMessage() {}
 
 func (x *CheckStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[9]
+	mi := &file_standing_v1_standing_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +695,7 @@ func (x *CheckStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckStatusResponse.ProtoReflect.Descriptor instead.
 func (*CheckStatusResponse) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{9}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckStatusResponse) GetAsOf() *AsOf {
@@ -625,7 +727,7 @@ type AsOf struct {
 
 func (x *AsOf) Reset() {
 	*x = AsOf{}
-	mi := &file_standing_v1_standing_proto_msgTypes[10]
+	mi := &file_standing_v1_standing_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +739,7 @@ func (x *AsOf) String() string {
 func (*AsOf) ProtoMessage() {}
 
 func (x *AsOf) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[10]
+	mi := &file_standing_v1_standing_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +752,7 @@ func (x *AsOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AsOf.ProtoReflect.Descriptor instead.
 func (*AsOf) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{10}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AsOf) GetSize() uint64 {
@@ -691,7 +793,7 @@ type SubjectStatus struct {
 
 func (x *SubjectStatus) Reset() {
 	*x = SubjectStatus{}
-	mi := &file_standing_v1_standing_proto_msgTypes[11]
+	mi := &file_standing_v1_standing_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +805,7 @@ func (x *SubjectStatus) String() string {
 func (*SubjectStatus) ProtoMessage() {}
 
 func (x *SubjectStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[11]
+	mi := &file_standing_v1_standing_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +818,7 @@ func (x *SubjectStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubjectStatus.ProtoReflect.Descriptor instead.
 func (*SubjectStatus) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{11}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SubjectStatus) GetSubject() string {
@@ -807,7 +909,7 @@ type Attestation struct {
 
 func (x *Attestation) Reset() {
 	*x = Attestation{}
-	mi := &file_standing_v1_standing_proto_msgTypes[12]
+	mi := &file_standing_v1_standing_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +921,7 @@ func (x *Attestation) String() string {
 func (*Attestation) ProtoMessage() {}
 
 func (x *Attestation) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[12]
+	mi := &file_standing_v1_standing_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +934,7 @@ func (x *Attestation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attestation.ProtoReflect.Descriptor instead.
 func (*Attestation) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{12}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Attestation) GetId() string {
@@ -997,7 +1099,7 @@ type Programme struct {
 
 func (x *Programme) Reset() {
 	*x = Programme{}
-	mi := &file_standing_v1_standing_proto_msgTypes[13]
+	mi := &file_standing_v1_standing_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1111,7 @@ func (x *Programme) String() string {
 func (*Programme) ProtoMessage() {}
 
 func (x *Programme) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[13]
+	mi := &file_standing_v1_standing_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1124,7 @@ func (x *Programme) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Programme.ProtoReflect.Descriptor instead.
 func (*Programme) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{13}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Programme) GetId() string {
@@ -1130,7 +1232,7 @@ type ListEntriesRequest struct {
 
 func (x *ListEntriesRequest) Reset() {
 	*x = ListEntriesRequest{}
-	mi := &file_standing_v1_standing_proto_msgTypes[14]
+	mi := &file_standing_v1_standing_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1244,7 @@ func (x *ListEntriesRequest) String() string {
 func (*ListEntriesRequest) ProtoMessage() {}
 
 func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[14]
+	mi := &file_standing_v1_standing_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1257,7 @@ func (x *ListEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{14}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListEntriesRequest) GetStart() uint64 {
@@ -1189,7 +1291,7 @@ type ListEntriesResponse struct {
 
 func (x *ListEntriesResponse) Reset() {
 	*x = ListEntriesResponse{}
-	mi := &file_standing_v1_standing_proto_msgTypes[15]
+	mi := &file_standing_v1_standing_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1303,7 @@ func (x *ListEntriesResponse) String() string {
 func (*ListEntriesResponse) ProtoMessage() {}
 
 func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[15]
+	mi := &file_standing_v1_standing_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1316,7 @@ func (x *ListEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{15}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListEntriesResponse) GetEntries() []*Entry {
@@ -1256,7 +1358,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_standing_v1_standing_proto_msgTypes[16]
+	mi := &file_standing_v1_standing_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1370,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[16]
+	mi := &file_standing_v1_standing_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1383,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{16}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Entry) GetIndex() uint64 {
@@ -1321,7 +1423,7 @@ type GetLogInfoRequest struct {
 
 func (x *GetLogInfoRequest) Reset() {
 	*x = GetLogInfoRequest{}
-	mi := &file_standing_v1_standing_proto_msgTypes[17]
+	mi := &file_standing_v1_standing_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1435,7 @@ func (x *GetLogInfoRequest) String() string {
 func (*GetLogInfoRequest) ProtoMessage() {}
 
 func (x *GetLogInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[17]
+	mi := &file_standing_v1_standing_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1448,7 @@ func (x *GetLogInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetLogInfoRequest) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{17}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{19}
 }
 
 // GetLogInfoResponse describes the log.
@@ -1385,7 +1487,7 @@ type GetLogInfoResponse struct {
 
 func (x *GetLogInfoResponse) Reset() {
 	*x = GetLogInfoResponse{}
-	mi := &file_standing_v1_standing_proto_msgTypes[18]
+	mi := &file_standing_v1_standing_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1499,7 @@ func (x *GetLogInfoResponse) String() string {
 func (*GetLogInfoResponse) ProtoMessage() {}
 
 func (x *GetLogInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[18]
+	mi := &file_standing_v1_standing_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1512,7 @@ func (x *GetLogInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetLogInfoResponse) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{18}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetLogInfoResponse) GetOrigin() string {
@@ -1515,7 +1617,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_standing_v1_standing_proto_msgTypes[19]
+	mi := &file_standing_v1_standing_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +1629,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[19]
+	mi := &file_standing_v1_standing_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +1642,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{19}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Limits) GetMaxEntryBytes() uint32 {
@@ -1592,7 +1694,7 @@ type ReasonCode struct {
 
 func (x *ReasonCode) Reset() {
 	*x = ReasonCode{}
-	mi := &file_standing_v1_standing_proto_msgTypes[20]
+	mi := &file_standing_v1_standing_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1706,7 @@ func (x *ReasonCode) String() string {
 func (*ReasonCode) ProtoMessage() {}
 
 func (x *ReasonCode) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[20]
+	mi := &file_standing_v1_standing_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1719,7 @@ func (x *ReasonCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonCode.ProtoReflect.Descriptor instead.
 func (*ReasonCode) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{20}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReasonCode) GetCode() string {
@@ -1687,7 +1789,12 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\x11GetBundleResponse\x12\x16\n" +
 	"\x06bundle\x18\x01 \x01(\fR\x06bundle\"0\n" +
 	"\x12CheckStatusRequest\x12\x1a\n" +
-	"\bsubjects\x18\x01 \x03(\tR\bsubjects\"s\n" +
+	"\bsubjects\x18\x01 \x03(\tR\bsubjects\"0\n" +
+	"\x12ProveStatusRequest\x12\x1a\n" +
+	"\bsubjects\x18\x01 \x03(\tR\bsubjects\"I\n" +
+	"\x13ProveStatusResponse\x12\x16\n" +
+	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x1a\n" +
+	"\banswered\x18\x02 \x01(\rR\banswered\"s\n" +
 	"\x13CheckStatusResponse\x12&\n" +
 	"\x05as_of\x18\x01 \x01(\v2\x11.standing.v1.AsOfR\x04asOf\x124\n" +
 	"\aresults\x18\x02 \x03(\v2\x1a.standing.v1.SubjectStatusR\aresults\".\n" +
@@ -1788,12 +1895,13 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\vhttp_status\x18\x03 \x01(\rR\n" +
 	"httpStatus\x12\x18\n" +
 	"\ameaning\x18\x04 \x01(\tR\ameaning\x12\x1b\n" +
-	"\tnext_step\x18\x05 \x01(\tR\bnextStep2\xd9\x03\n" +
+	"\tnext_step\x18\x05 \x01(\tR\bnextStep2\xab\x04\n" +
 	"\x03Log\x12A\n" +
 	"\x06Submit\x12\x1a.standing.v1.SubmitRequest\x1a\x1b.standing.v1.SubmitResponse\x12P\n" +
 	"\vSubmitBatch\x12\x1f.standing.v1.SubmitBatchRequest\x1a .standing.v1.SubmitBatchResponse\x12J\n" +
 	"\tGetBundle\x12\x1d.standing.v1.GetBundleRequest\x1a\x1e.standing.v1.GetBundleResponse\x12P\n" +
 	"\vCheckStatus\x12\x1f.standing.v1.CheckStatusRequest\x1a .standing.v1.CheckStatusResponse\x12P\n" +
+	"\vProveStatus\x12\x1f.standing.v1.ProveStatusRequest\x1a .standing.v1.ProveStatusResponse\x12P\n" +
 	"\vListEntries\x12\x1f.standing.v1.ListEntriesRequest\x1a .standing.v1.ListEntriesResponse\x12M\n" +
 	"\n" +
 	"GetLogInfo\x12\x1e.standing.v1.GetLogInfoRequest\x1a\x1f.standing.v1.GetLogInfoResponseB?Z=github.com/standing-log/standing/proto/standing/v1;standingv1b\x06proto3"
@@ -1810,7 +1918,7 @@ func file_standing_v1_standing_proto_rawDescGZIP() []byte {
 	return file_standing_v1_standing_proto_rawDescData
 }
 
-var file_standing_v1_standing_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_standing_v1_standing_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_standing_v1_standing_proto_goTypes = []any{
 	(*SubmitRequest)(nil),       // 0: standing.v1.SubmitRequest
 	(*SubmitResponse)(nil),      // 1: standing.v1.SubmitResponse
@@ -1821,45 +1929,49 @@ var file_standing_v1_standing_proto_goTypes = []any{
 	(*GetBundleRequest)(nil),    // 6: standing.v1.GetBundleRequest
 	(*GetBundleResponse)(nil),   // 7: standing.v1.GetBundleResponse
 	(*CheckStatusRequest)(nil),  // 8: standing.v1.CheckStatusRequest
-	(*CheckStatusResponse)(nil), // 9: standing.v1.CheckStatusResponse
-	(*AsOf)(nil),                // 10: standing.v1.AsOf
-	(*SubjectStatus)(nil),       // 11: standing.v1.SubjectStatus
-	(*Attestation)(nil),         // 12: standing.v1.Attestation
-	(*Programme)(nil),           // 13: standing.v1.Programme
-	(*ListEntriesRequest)(nil),  // 14: standing.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil), // 15: standing.v1.ListEntriesResponse
-	(*Entry)(nil),               // 16: standing.v1.Entry
-	(*GetLogInfoRequest)(nil),   // 17: standing.v1.GetLogInfoRequest
-	(*GetLogInfoResponse)(nil),  // 18: standing.v1.GetLogInfoResponse
-	(*Limits)(nil),              // 19: standing.v1.Limits
-	(*ReasonCode)(nil),          // 20: standing.v1.ReasonCode
+	(*ProveStatusRequest)(nil),  // 9: standing.v1.ProveStatusRequest
+	(*ProveStatusResponse)(nil), // 10: standing.v1.ProveStatusResponse
+	(*CheckStatusResponse)(nil), // 11: standing.v1.CheckStatusResponse
+	(*AsOf)(nil),                // 12: standing.v1.AsOf
+	(*SubjectStatus)(nil),       // 13: standing.v1.SubjectStatus
+	(*Attestation)(nil),         // 14: standing.v1.Attestation
+	(*Programme)(nil),           // 15: standing.v1.Programme
+	(*ListEntriesRequest)(nil),  // 16: standing.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil), // 17: standing.v1.ListEntriesResponse
+	(*Entry)(nil),               // 18: standing.v1.Entry
+	(*GetLogInfoRequest)(nil),   // 19: standing.v1.GetLogInfoRequest
+	(*GetLogInfoResponse)(nil),  // 20: standing.v1.GetLogInfoResponse
+	(*Limits)(nil),              // 21: standing.v1.Limits
+	(*ReasonCode)(nil),          // 22: standing.v1.ReasonCode
 }
 var file_standing_v1_standing_proto_depIdxs = []int32{
 	4,  // 0: standing.v1.SubmitResponse.result:type_name -> standing.v1.SubmitResult
 	4,  // 1: standing.v1.SubmitBatchResponse.results:type_name -> standing.v1.SubmitResult
 	5,  // 2: standing.v1.SubmitResult.refusal:type_name -> standing.v1.Refusal
-	10, // 3: standing.v1.CheckStatusResponse.as_of:type_name -> standing.v1.AsOf
-	11, // 4: standing.v1.CheckStatusResponse.results:type_name -> standing.v1.SubjectStatus
-	12, // 5: standing.v1.SubjectStatus.attestations:type_name -> standing.v1.Attestation
+	12, // 3: standing.v1.CheckStatusResponse.as_of:type_name -> standing.v1.AsOf
+	13, // 4: standing.v1.CheckStatusResponse.results:type_name -> standing.v1.SubjectStatus
+	14, // 5: standing.v1.SubjectStatus.attestations:type_name -> standing.v1.Attestation
 	5,  // 6: standing.v1.SubjectStatus.refusal:type_name -> standing.v1.Refusal
-	13, // 7: standing.v1.SubjectStatus.programme:type_name -> standing.v1.Programme
-	16, // 8: standing.v1.ListEntriesResponse.entries:type_name -> standing.v1.Entry
-	19, // 9: standing.v1.GetLogInfoResponse.limits:type_name -> standing.v1.Limits
-	20, // 10: standing.v1.GetLogInfoResponse.reason_codes:type_name -> standing.v1.ReasonCode
+	15, // 7: standing.v1.SubjectStatus.programme:type_name -> standing.v1.Programme
+	18, // 8: standing.v1.ListEntriesResponse.entries:type_name -> standing.v1.Entry
+	21, // 9: standing.v1.GetLogInfoResponse.limits:type_name -> standing.v1.Limits
+	22, // 10: standing.v1.GetLogInfoResponse.reason_codes:type_name -> standing.v1.ReasonCode
 	0,  // 11: standing.v1.Log.Submit:input_type -> standing.v1.SubmitRequest
 	2,  // 12: standing.v1.Log.SubmitBatch:input_type -> standing.v1.SubmitBatchRequest
 	6,  // 13: standing.v1.Log.GetBundle:input_type -> standing.v1.GetBundleRequest
 	8,  // 14: standing.v1.Log.CheckStatus:input_type -> standing.v1.CheckStatusRequest
-	14, // 15: standing.v1.Log.ListEntries:input_type -> standing.v1.ListEntriesRequest
-	17, // 16: standing.v1.Log.GetLogInfo:input_type -> standing.v1.GetLogInfoRequest
-	1,  // 17: standing.v1.Log.Submit:output_type -> standing.v1.SubmitResponse
-	3,  // 18: standing.v1.Log.SubmitBatch:output_type -> standing.v1.SubmitBatchResponse
-	7,  // 19: standing.v1.Log.GetBundle:output_type -> standing.v1.GetBundleResponse
-	9,  // 20: standing.v1.Log.CheckStatus:output_type -> standing.v1.CheckStatusResponse
-	15, // 21: standing.v1.Log.ListEntries:output_type -> standing.v1.ListEntriesResponse
-	18, // 22: standing.v1.Log.GetLogInfo:output_type -> standing.v1.GetLogInfoResponse
-	17, // [17:23] is the sub-list for method output_type
-	11, // [11:17] is the sub-list for method input_type
+	9,  // 15: standing.v1.Log.ProveStatus:input_type -> standing.v1.ProveStatusRequest
+	16, // 16: standing.v1.Log.ListEntries:input_type -> standing.v1.ListEntriesRequest
+	19, // 17: standing.v1.Log.GetLogInfo:input_type -> standing.v1.GetLogInfoRequest
+	1,  // 18: standing.v1.Log.Submit:output_type -> standing.v1.SubmitResponse
+	3,  // 19: standing.v1.Log.SubmitBatch:output_type -> standing.v1.SubmitBatchResponse
+	7,  // 20: standing.v1.Log.GetBundle:output_type -> standing.v1.GetBundleResponse
+	11, // 21: standing.v1.Log.CheckStatus:output_type -> standing.v1.CheckStatusResponse
+	10, // 22: standing.v1.Log.ProveStatus:output_type -> standing.v1.ProveStatusResponse
+	17, // 23: standing.v1.Log.ListEntries:output_type -> standing.v1.ListEntriesResponse
+	20, // 24: standing.v1.Log.GetLogInfo:output_type -> standing.v1.GetLogInfoResponse
+	18, // [18:25] is the sub-list for method output_type
+	11, // [11:18] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1870,14 +1982,14 @@ func file_standing_v1_standing_proto_init() {
 	if File_standing_v1_standing_proto != nil {
 		return
 	}
-	file_standing_v1_standing_proto_msgTypes[12].OneofWrappers = []any{}
+	file_standing_v1_standing_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_standing_v1_standing_proto_rawDesc), len(file_standing_v1_standing_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

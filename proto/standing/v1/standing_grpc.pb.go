@@ -45,6 +45,7 @@ const (
 	Log_SubmitBatch_FullMethodName = "/standing.v1.Log/SubmitBatch"
 	Log_GetBundle_FullMethodName   = "/standing.v1.Log/GetBundle"
 	Log_CheckStatus_FullMethodName = "/standing.v1.Log/CheckStatus"
+	Log_ProveStatus_FullMethodName = "/standing.v1.Log/ProveStatus"
 	Log_ListEntries_FullMethodName = "/standing.v1.Log/ListEntries"
 	Log_GetLogInfo_FullMethodName  = "/standing.v1.Log/GetLogInfo"
 )
@@ -82,6 +83,12 @@ type LogClient interface {
 	//
 	// REST: POST /v1/status:check
 	CheckStatus(ctx context.Context, in *CheckStatusRequest, opts ...grpc.CallOption) (*CheckStatusResponse, error)
+	// ProveStatus returns a bundle that proves, at the newest published checkpoint,
+	// all that the log holds about the subjects, or that it holds nothing: what
+	// CheckStatus says, with proof. It reveals as much as that.
+	//
+	// REST: POST /v1/status:prove
+	ProveStatus(ctx context.Context, in *ProveStatusRequest, opts ...grpc.CallOption) (*ProveStatusResponse, error)
 	// ListEntries returns published entries in log order. Readers who want proof
 	// read the tiles instead, and those of the withdrawal list, which lie under
 	// withdrawals/, if they only follow what is withdrawn.
@@ -143,6 +150,16 @@ func (c *logClient) CheckStatus(ctx context.Context, in *CheckStatusRequest, opt
 	return out, nil
 }
 
+func (c *logClient) ProveStatus(ctx context.Context, in *ProveStatusRequest, opts ...grpc.CallOption) (*ProveStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProveStatusResponse)
+	err := c.cc.Invoke(ctx, Log_ProveStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *logClient) ListEntries(ctx context.Context, in *ListEntriesRequest, opts ...grpc.CallOption) (*ListEntriesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListEntriesResponse)
@@ -196,6 +213,12 @@ type LogServer interface {
 	//
 	// REST: POST /v1/status:check
 	CheckStatus(context.Context, *CheckStatusRequest) (*CheckStatusResponse, error)
+	// ProveStatus returns a bundle that proves, at the newest published checkpoint,
+	// all that the log holds about the subjects, or that it holds nothing: what
+	// CheckStatus says, with proof. It reveals as much as that.
+	//
+	// REST: POST /v1/status:prove
+	ProveStatus(context.Context, *ProveStatusRequest) (*ProveStatusResponse, error)
 	// ListEntries returns published entries in log order. Readers who want proof
 	// read the tiles instead, and those of the withdrawal list, which lie under
 	// withdrawals/, if they only follow what is withdrawn.
@@ -228,6 +251,9 @@ func (UnimplementedLogServer) GetBundle(context.Context, *GetBundleRequest) (*Ge
 }
 func (UnimplementedLogServer) CheckStatus(context.Context, *CheckStatusRequest) (*CheckStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckStatus not implemented")
+}
+func (UnimplementedLogServer) ProveStatus(context.Context, *ProveStatusRequest) (*ProveStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ProveStatus not implemented")
 }
 func (UnimplementedLogServer) ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEntries not implemented")
@@ -328,6 +354,24 @@ func _Log_CheckStatus_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Log_ProveStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProveStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServer).ProveStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Log_ProveStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServer).ProveStatus(ctx, req.(*ProveStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Log_ListEntries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListEntriesRequest)
 	if err := dec(in); err != nil {
@@ -386,6 +430,10 @@ var Log_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckStatus",
 			Handler:    _Log_CheckStatus_Handler,
+		},
+		{
+			MethodName: "ProveStatus",
+			Handler:    _Log_ProveStatus_Handler,
 		},
 		{
 			MethodName: "ListEntries",
