@@ -189,7 +189,9 @@ func wide(payload []byte, keyID Hash, pkg string) (bool, error) {
 		return false, nil
 	}
 	e, err := entry.Open(payload, keyID)
-	return err == nil && slices.ContainsFunc(e.Subjects, func(s entry.Subject) bool { return s.Name == pkg }), err
+	return err == nil && slices.ContainsFunc(e.Subjects, func(s entry.Subject) bool {
+		return !s.Purl.HasVersion() && s.Purl.Package() == pkg
+	}), err
 }
 
 // close takes out what was opened first and judged then.

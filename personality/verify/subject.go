@@ -78,7 +78,9 @@ func (s *Subject) incomplete() error {
 // wide reports whether an attestation is about a package as a whole, or a range
 // of its versions.
 func wide(e *entry.Entry, pkg string) bool {
-	return slices.ContainsFunc(e.Subjects, func(s entry.Subject) bool { return s.Name == pkg })
+	return slices.ContainsFunc(e.Subjects, func(s entry.Subject) bool {
+		return !s.Purl.HasVersion() && s.Purl.Package() == pkg
+	})
 }
 
 // subject is one that is being judged.

@@ -75,7 +75,7 @@ func (r *Report) complete() bool {
 // whole is the verdict of the whole: the worst of the results.
 func (v *verifier) whole() Verdict {
 	worst := None
-	if _, stale := v.stale(); stale {
+	if v.report.Stale != "" {
 		worst = Stale
 	}
 	for _, r := range v.report.Results {

@@ -66,6 +66,7 @@ type Report struct {
 	Root      Hash
 	AsOf      time.Time // quorum time; the seal's own clock if not Witnessed
 	Witnessed bool
+	Stale     string   // why good news from it is too old, or ""
 	Cosigners []string // key names of the cosignatures that verify
 	Results   []Result
 	Subjects  []Subject
@@ -150,6 +151,9 @@ func Bundle(data []byte, o Options) *Report {
 			v.report.Verdict = Invalid
 		}
 		return &v.report
+	}
+	if c, stale := v.stale(); stale {
+		v.report.Stale = c.Detail
 	}
 	v.report.Verdict = v.whole()
 	return &v.report
