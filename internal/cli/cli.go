@@ -9,7 +9,8 @@
 //   - Whatever is signed is shown first and saved before any network call.
 //   - Files are written whole or not at all; keys and entries are never
 //     overwritten.
-//   - verify, show and trust show make no network call.
+//   - verify, show, trust show and check --offline make no network call; what
+//     check asks for does not depend on the SBOM.
 //   - Every failure is one line that says what, and one that begins "hint: "
 //     with the next step.
 //   - No text promises anything (a test holds all of it against a list of
@@ -121,8 +122,8 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.verifyCommand(), a.statusCommand(), a.showCommand(),
-		a.newCommand(), a.issueCommand(), a.renewCommand(), a.revokeCommand(), a.submitCommand(),
+		a.checkCommand(), a.verifyCommand(), a.statusCommand(), a.showCommand(),
+		a.newCommand(), a.issueCommand(), a.revokeCommand(), a.submitCommand(),
 		a.keygenCommand(), a.joinCommand(), a.enrolCommand(), a.keyCommand(), a.programmeCommand(), a.trustCommand(),
 		a.demoCommand(), a.fsckCommand(),
 	}

@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("VECTORS", vectors)
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			if !strings.HasPrefix(filepath.Base(env.WorkDir), "script-log-") {
 				return nil
 			}

@@ -37,8 +37,8 @@ func checkWords(t *testing.T, where, text string) {
 // the help.
 func TestWords(t *testing.T) {
 	for _, dir := range []string{".", "../lint", "../prefill", "../keyfile", "../demo", "../replay", "../altreader", "../node", "../daemon", "../api",
-		"../admission", "../prover", "../sequencer",
-		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn"} {
+		"../admission", "../prover", "../sequencer", "../check", "../mirror", "../sbom",
+		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn", "../../personality/vers"} {
 		checkStrings(t, dir)
 	}
 	for _, e := range reason.Table() {
@@ -129,7 +129,7 @@ func TestHelp(t *testing.T) {
 	for name := range listed {
 		t.Errorf("help lists %q, which does not exist", name)
 	}
-	want := strings.Fields("demo enrol fsck issue join key keygen new programme renew revoke show status submit trust verify")
+	want := strings.Fields("check demo enrol fsck issue join key keygen new programme revoke show status submit trust verify")
 	if slices.Sort(exist); !slices.Equal(exist, want) {
 		t.Errorf("commands %v", exist)
 	}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/standing-log/standing/internal/check"
+	"github.com/standing-log/standing/internal/mirror"
+	"github.com/standing-log/standing/internal/replay"
+	"github.com/standing-log/standing/internal/sbom"
+	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/trust"
+	"github.com/standing-log/standing/personality/verify"
+)
+
+// checkFlags are those of check alone.
+type checkFlags struct {
+	log         string
+	offline     bool
+	failOn      []string
+	unwitnessed bool
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var f checkFlags
+	cmd := command("check SBOM", `
+Tells for each component of an SBOM which attestations are about it, by whom, and
+whether they stand, as of when; what was withdrawn and why; and what to look at
+first. Reads CycloneDX 1.2 to 1.7 (JSON, XML) and SPDX 2.2 and 2.3 (JSON); "-" reads
+standard input.
+
+Nobody learns what is in the SBOM. Every log that you trust is synced, as all its
+clients sync it, into a copy of your own, which is verified. What is about your
+components is looked up there, proven, and the proofs are verified again. Components
+that cannot be looked up are listed, too.
+
+  --offline              make no network call; answer from the copies at hand
+  --max-age AGE          how old the answer of a log may be (default: 24h)
+  --fail-on VERDICT,…    the verdicts of components for which the exit code is not 0:
+                         `+strings.ToLower(strings.Join(check.Verdicts()[2:8], ", "))+`,
+                         `+strings.ToLower(strings.Join(check.Verdicts()[8:], ", "))+`
+                         (default: all that do not stand, and all that nothing can be
+                         told of, but unnamed)
+  --log ORIGIN|URL       ask this log only
+  --allow-unwitnessed    take a log's word alone, where the trust file says quorum none`,
+		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return a.check(cmd.Context(), args[0], f)
+		})
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "")
+	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "")
+	cmd.Flags().StringVar(&f.log, "log", "", "")
+	cmd.Flags().BoolVar(&f.unwitnessed, "allow-unwitnessed", false, "")
+	return cmd
+}
+
+func (a *app) check(ctx context.Context, file string, f checkFlags) error {
+	failOn, err := check.ParseVerdicts(f.failOn)
+	if err != nil {
+		return usage("--fail-on: %v", err).hinted("it takes " + strings.ToLower(strings.Join(check.Verdicts(), ", ")))
+	}
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	logs, err := pickLogs(policy, f.log)
+	if err != nil {
+		return err
+	}
+	doc, err := a.readSBOM(file)
+	if err != nil {
+		return err
+	}
+	evidence, unreachable := a.gather(ctx, logs, policy, doc.Components, f.offline)
+	r, err := a.judge(doc, evidence, policy)
+	if err != nil {
+		return err
+	}
+	code := r.ExitCode(failOn, f.unwitnessed)
+	if code == exitCannotTell && unreachable {
+		code = exitUnreachable
+	}
+	r.Text(a.say)
+	a.result(struct {
+		*check.Result
+		Exit int `json:"exit"`
+	}{r, code})
+	return quiet(code)
+}
+
+// pickLogs returns the log that name means, or all that are trusted.
+func pickLogs(p *trust.Policy, name string) ([]target, error) {
+	if name != "" {
+		l, err := pickLog(p, name)
+		return []target{l}, err
+	}
+	var all []target
+	for _, l := range p.Logs() {
+		all = append(all, at(l, ""))
+	}
+	return all, nil
+}
+
+func (a *app) readSBOM(file string) (*sbom.Document, error) {
+	data, err := a.readFile(file, sbom.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := sbom.Parse(data)
+	if e, ok := errors.AsType[*sbom.Error](err); ok {
+		return nil, usage("%s: %w", file, err).hinted(e.Next)
+	}
+	return doc, err
+}
+
+// gather syncs the logs and has the copies prove what they have about the
+// components. It reports whether a log was not reached.
+func (a *app) gather(ctx context.Context, logs []target, policy *trust.Policy, components []sbom.Component, offline bool) (all []check.Evidence, unreachable bool) {
+	for _, l := range logs {
+		e := check.Evidence{Origin: l.Origin}
+		e.Bundles, e.Err = a.askCopy(ctx, l, policy, components, offline, func(err error) {
+			unreachable = unreachable || client.Temporary(err)
+		})
+		e.Contradicts = contradicts(e.Err)
+		all = append(all, e)
+	}
+	return all, unreachable
+}
+
+// contradicts reports whether err is evidence against a log.
+func contradicts(err error) bool {
+	_, fork := errors.AsType[*mirror.ConflictError](err)
+	_, lie := errors.AsType[*replay.FalseSealError](err)
+	return fork || lie
+}
+
+// askCopy syncs one log, and asks the copy. Where the log cannot be had, the
+// copy answers as of the last time; missed is told why.
+func (a *app) askCopy(ctx context.Context, l target, policy *trust.Policy, components []sbom.Component, offline bool, missed func(error)) ([][]byte, error) {
+	dir, err := mirror.DefaultDir(l.Origin)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mirror.Open(ctx, mirror.Config{Dir: dir, Origin: l.Origin, Policy: policy, Now: a.now})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if !offline {
+		err := a.syncCopy(ctx, l, m)
+		switch {
+		case contradicts(err), errors.Is(err, mirror.ErrDamaged), ctx.Err() != nil:
+			return nil, err
+		case err != nil:
+			missed(err)
+			a.tell("standing: %s could not be synced: %v", l.Origin, err)
+		}
+	}
+	s, err := m.State(ctx)
+	if errors.Is(err, mirror.ErrEmpty) && offline {
+		return nil, fmt.Errorf("%w: run this once without --offline", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	bundles, err := check.Ask(components, s)
+	return bundles, m.Explain(err)
+}
+
+func (a *app) syncCopy(ctx context.Context, l target, m *mirror.Mirror) error {
+	c, err := l.dial(client.Config{})
+	if err != nil {
+		return err
+	}
+	defer a.progress("")
+	return m.Sync(ctx, c, func(done, size uint64) { a.progress("%s: %d of %d leaves", l.Origin, done, size) })
+}
+
+// judge judges the evidence, and remembers the trees it shows.
+func (a *app) judge(doc *sbom.Document, evidence []check.Evidence, policy *trust.Policy) (*check.Result, error) {
+	path, err := a.trustPath()
+	if err != nil {
+		return nil, err
+	}
+	seen, err := a.loadSeen(path)
+	if err != nil {
+		a.note("standing: what was seen before cannot be read: %v", err)
+	}
+	r := check.Judge(doc, evidence, verify.Options{Policy: policy, Now: a.now(), MaxAge: a.maxAge, Seen: seen})
+	for _, l := range r.Logs {
+		root, err := hex.DecodeString(l.Root)
+		if err != nil || len(root) != 32 || l.Size == 0 {
+			continue
+		}
+		if err := saveSeen(path, policy, seen, trust.Body{Origin: l.Origin, Size: l.Size, Root: verify.Hash(root)}); err != nil {
+			a.note("standing: this tree is not remembered: %v", err)
+		}
+	}
+	return r, nil
+}
