@@ -62,8 +62,9 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 	return Result{next.root, next.keys, next.list.count, root}, writes, nil
 }
 
-// Committed tells the cache what the last Commit has made. It is called once
-// the writes are durable, and only then; not to call it costs time only.
+// Committed tells the cache what the last Commit has made, for whoever opens
+// that version: the next batch, and readers once the writes are in the store.
+// If they never are, nobody does. Not to call it costs time only.
 func (b *Batch) Committed() {
 	b.base.cache.add(b.next.version, b.next.top)
 }

@@ -13,7 +13,10 @@ var Withdraws = withdraws
 // that know what each entry does at its place. Run must not be running.
 func (s *Sequencer) TurnInOrder(ctx context.Context, entries []*admission.Entry) ([]Result, []error) {
 	batch := itemsOf(entries)
-	err := s.sequence(ctx, batch)
+	f, err := s.begin(ctx, batch, nil)
+	if err == nil {
+		err = f.wait()
+	}
 	s.refuse(batch, err)
 	results, errs := make([]Result, len(batch)), make([]error, len(batch))
 	for n, i := range batch {

@@ -139,13 +139,26 @@ func (m *Metrics) offered(queue string, err error) {
 
 // laps measures the steps of a turn: call what it returns at the end of each.
 func (m *Metrics) laps(now func() time.Time) func(step string) {
-	last := now()
+	began := now()
+	last := began
 	return func(step string) {
 		t := now()
 		m.step.WithLabelValues(step).Observe(t.Sub(last).Seconds())
-		last = t
+		if last = t; step == stepSign {
+			m.turn.Observe(t.Sub(began).Seconds())
+		}
 	}
 }
+
+// The steps of a turn, as labels. A turn that has drafted its batch waits until
+// the one before has signed.
+const (
+	stepMap      = "map"
+	stepWait     = "wait"
+	stepAppend   = "append"
+	stepReadBack = "read back"
+	stepSign     = "sign"
+)
 
 // batch counts a batch whose seal makes the tree size.
 func (m *Metrics) batch(items []*item, size uint64, now time.Time) {

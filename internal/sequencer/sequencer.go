@@ -5,7 +5,8 @@
 // A turn, in this order:
 //
 //	order     withdrawals first; drop what the map function ignores
-//	append    leaves, the seal last, and the state, in one durable write
+//	append    leaves, the seal last, and the state, in one durable write; from
+//	          here on the next turn's order is under way
 //	read back what is stored now, and hash all of it again
 //	reserve   compare-and-swap of (size, root) last signed
 //	sign      only what was reserved, never a tree that does not extend it
@@ -131,7 +132,7 @@ type Sequencer struct {
 	entries     chan *item
 
 	// Owned by the goroutine of Run, after Open.
-	tree     *compact.Range // of the leaves appended
+	tree     *compact.Range // of the leaves drafted
 	lastSeal lastSeal
 	sealed   []uint64 // sizes of the last keptVersions seals, ascending
 	reserved backend.Root
@@ -320,9 +321,11 @@ func (s *Sequencer) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	idle := true
+	var before *flight
+	var writers sync.WaitGroup
+	defer writers.Wait()
 	for {
-		batch := s.gather(ctx, idle)
+		batch := s.gather(ctx, before)
 		if ctx.Err() != nil {
 			s.refuse(batch, reason.Errorf(reason.ShuttingDown, "the node is stopping"))
 			return nil
@@ -336,17 +339,27 @@ func (s *Sequencer) Run(ctx context.Context) error {
 				continue
 			}
 		}
-		began := s.cfg.Now()
 		// What was begun is finished, even if ctx ends meanwhile: to stop
 		// half-way would leave its submitters in doubt.
-		if err := s.turn(context.WithoutCancel(ctx), batch); err != nil {
-			s.Halt(fmt.Errorf("turn at size %d: %w", s.tree.End(), err))
-			s.refuse(batch, readOnly(err))
+		f, err := s.begin(context.WithoutCancel(ctx), order(batch), before)
+		if before = f; err != nil {
+			s.fail(batch, err)
 			continue
 		}
-		s.cfg.Metrics.turn.Observe(s.cfg.Now().Sub(began).Seconds())
-		idle = len(s.entries) == 0 && len(s.withdrawals) == 0
+		if f != nil {
+			writers.Go(func() {
+				if err := f.wait(); err != nil {
+					s.fail(batch, err)
+				}
+			})
+		}
 	}
+}
+
+// fail stops the writer, which could not write a batch.
+func (s *Sequencer) fail(batch []*item, err error) {
+	s.Halt(fmt.Errorf("turn at size %d: %w", s.signedLen.Load(), err))
+	s.refuse(batch, readOnly(err))
 }
 
 // refuse answers the items that have no answer.
@@ -361,8 +374,9 @@ func (s *Sequencer) refuse(batch []*item, err error) {
 }
 
 // gather waits for a first entry, then until the batch is full or its time has
-// come. A quarter of the room is reserved for withdrawals.
-func (s *Sequencer) gather(ctx context.Context, idle bool) []*item {
+// come, which is sooner if the batch before it is done: then the log was idle. A
+// quarter of the room is reserved for withdrawals.
+func (s *Sequencer) gather(ctx context.Context, before *flight) []*item {
 	var batch []*item
 	select {
 	case i := <-s.withdrawals:
@@ -375,7 +389,7 @@ func (s *Sequencer) gather(ctx context.Context, idle bool) []*item {
 		return nil
 	}
 	wait := s.cfg.Interval
-	if idle {
+	if before.arrived() {
 		wait = min(wait, s.cfg.FirstInterval)
 	}
 	due := time.NewTimer(wait)

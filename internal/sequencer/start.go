@@ -47,7 +47,7 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
 		return nil, err
 	}
 	s.cfg.Metrics.of.Store(s)
-	return s, s.sign(ctx, root)
+	return s, s.sign(ctx, root, s.lastSeal.sealedAt)
 }
 
 // checkReserved checks that the tree extends the one reserved last.

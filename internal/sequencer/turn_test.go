@@ -234,7 +234,7 @@ func TestQueueFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := len(w.gather(t.Context(), true)); got != 6 {
+	if got := len(w.gather(t.Context(), nil)); got != 6 {
 		t.Errorf("a batch of %d entries without a withdrawal, want 6", got)
 	}
 	for n := range 20 {
@@ -242,7 +242,7 @@ func TestQueueFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	batch := w.gather(t.Context(), true)
+	batch := w.gather(t.Context(), nil)
 	n := 0
 	for _, i := range batch {
 		if withdraws(i.Entry.Entry) {
@@ -293,7 +293,7 @@ func TestShutdown(t *testing.T) {
 	r := newRig(t)
 	b := r.store(r.fs)
 	defer b.Close()
-	appending, goOn := make(chan struct{}), make(chan struct{})
+	appending, goOn := make(chan struct{}, 2), make(chan struct{})
 	slow := &faulty{Backend: b}
 	s := r.run(slow, func(c *Config) { c.BatchMax = 1 })
 	s.enrol()
@@ -302,34 +302,34 @@ func TestShutdown(t *testing.T) {
 		<-goOn
 		return nil
 	}
-	type answer struct {
-		res Result
-		err error
-	}
-	answers := make([]chan answer, 2)
-	for n := range answers {
-		answers[n] = make(chan answer, 1)
-		e := r.attest(n)
-		go func() {
-			res, err := s.Submit(context.Background(), e)
-			answers[n] <- answer{res, err}
-		}()
+	// One is being written, one is drafted or about to be, one is queued.
+	items := make([]*item, 3)
+	for n := range items {
+		var err error
+		items[n], err = s.offer(r.attest(n))
+		r.must(err)
 		if n == 0 {
 			<-appending
+		}
+		for n < 2 && len(s.entries) > 0 {
+			time.Sleep(time.Millisecond)
 		}
 	}
 	published := make(chan error, 1)
 	go func() { published <- s.WaitPublished(context.Background(), 1000) }()
-	for len(s.entries) == 0 {
-		time.Sleep(time.Millisecond)
-	}
 	s.cancel()
-	goOn <- struct{}{}
-	if got := <-answers[0]; got.err != nil || got.res.Sealed == 0 {
-		t.Errorf("what was begun: %+v", got)
+	close(goOn)
+	if res, err := s.await(context.Background(), items[0]); err != nil || res.Sealed == 0 {
+		t.Errorf("what was begun: %+v, %v", res, err)
 	}
-	if got := <-answers[1]; reason.CodeOf(got.err) != reason.ShuttingDown {
-		t.Errorf("what waited: %+v", got)
+	for n, i := range items[1:] {
+		res, err := s.await(context.Background(), i)
+		if n == 1 && err == nil || err != nil && reason.CodeOf(err) != reason.ShuttingDown {
+			t.Errorf("what waited: %+v, %v", res, err)
+		}
+		if _, _, ok, lookupErr := Lookup(b, i.ID); lookupErr != nil || ok != (err == nil) {
+			t.Errorf("what waited is in the log: %t, %v; its submitter was told %v", ok, lookupErr, err)
+		}
 	}
 	if err := <-published; reason.CodeOf(err) != reason.ShuttingDown {
 		t.Errorf("who waited for publication: %v", err)
@@ -357,7 +357,7 @@ func TestContext(t *testing.T) {
 	if err := w.WaitPublished(ctx, 1000); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	s.must(w.turn(t.Context(), w.gather(t.Context(), true)))
+	s.must(w.turn(t.Context(), w.gather(t.Context(), nil)))
 	if _, _, ok, err := Lookup(s.b, e.ID); !ok || err != nil {
 		t.Errorf("looked up: %t, %v", ok, err)
 	}

@@ -277,9 +277,11 @@ func (m *machine) life(ctx context.Context) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
+	// The two may come in one instant.
 	case <-p.halts():
 		sleep(ctx, between(r, 10*time.Millisecond, 5*time.Second)) // until somebody looks
 	case <-p.done:
+		sleep(ctx, between(r, 10*time.Millisecond, 5*time.Second))
 	case <-ctx.Done():
 	}
 	if r.IntN(2) == 0 && !m.w.calm() {

@@ -246,6 +246,8 @@ func (w *World) found() {
 				w.violate(p.name, "the first parties are not enrolled")
 			}
 		}
+		// Not in the instant of its answer, in which its publisher starts.
+		time.Sleep(between(w.draw("founded"), time.Millisecond, time.Second))
 	}
 	p.exit()
 }
