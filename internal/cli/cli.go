@@ -210,7 +210,7 @@ func nextStep(err error) string {
 	}
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
-		return "try again later; nothing is lost"
+		return "nothing is lost: run the same command again later"
 	case errors.Is(err, fs.ErrNotExist):
 		return "check the file's name"
 	case errors.Is(err, keyfile.ErrExposed):

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -79,16 +81,9 @@ func (a *app) publish(ctx context.Context, p proposal, f publishFlags) error {
 	if err := a.confirm(p.question, f.yes); err != nil {
 		return err
 	}
-	e, err := entry.Sign(payload, p.signer)
+	f.out = cmp.Or(f.out, p.name+entrySuffix)
+	e, err := signed(f.out, payload, p.signer)
 	if err != nil {
-		return err
-	}
-	if f.out == "" {
-		f.out = p.name + entrySuffix
-	}
-	// From here on the entry exists. If we crash or the network fails, the
-	// file is all that is needed to go on.
-	if err := saveEntry(f.out, e); err != nil {
 		return err
 	}
 	out := published{File: f.out, ID: e.IDString(), Log: p.log.Origin}
@@ -103,25 +98,37 @@ func (a *app) publish(ctx context.Context, p proposal, f publishFlags) error {
 	return err
 }
 
-// preview checks the statement and prints what becomes public: the explanation,
-// and the payload byte for byte. The signer is not asked yet.
+// preview checks the statement and prints what becomes public. The signer is
+// not asked yet.
 func (a *app) preview(payload []byte, p proposal) error {
-	e, err := unsigned(payload, p.signer.Public())
+	e, err := checked(payload, p.signer, a.now())
 	if err != nil {
 		return err
 	}
+	a.show(e, p)
+	return nil
+}
+
+// checked returns the entry that signer would make of payload, if the log's
+// rules allow it.
+func checked(payload []byte, signer entry.Signer, now time.Time) (*entry.Entry, error) {
+	e, err := unsigned(payload, signer.Public())
+	if err != nil {
+		return nil, err
+	}
 	if err := lint.Check(e); err != nil {
-		return err
+		return nil, err
 	}
-	if err := lint.CheckTimes(e, a.now()); err != nil {
-		return err
-	}
+	return e, lint.CheckTimes(e, now)
+}
+
+// show prints the explanation, and the payload byte for byte.
+func (a *app) show(e *entry.Entry, p proposal) {
 	a.tell("This becomes public in %s, and stays public:", p.log.Origin)
 	for _, line := range describe(e, p.request) {
 		a.tell("%s", line)
 	}
-	a.tell("Byte for byte, %d bytes:\n%s", len(payload), payload)
-	return nil
+	a.tell("Byte for byte, %d bytes:\n%s", len(e.Payload), e.Payload)
 }
 
 // unsigned returns the entry that key's signature would make of payload, for
@@ -144,20 +151,41 @@ func unsigned(payload []byte, key entry.PublicKey) (*entry.Entry, error) {
 	return e, nil
 }
 
-// saveEntry writes the entry, unless it is saved there already.
-func saveEntry(path string, e *entry.Entry) error {
-	err := keyfile.WriteNew(path, append(e.Leaf[:len(e.Leaf):len(e.Leaf)], '\n'), 0o644)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
+// signed signs the payload and saves the entry at path. What was saved there
+// before, of the same payload and key, is taken as it is: a run that is
+// repeated signs nothing anew, and sends the same bytes.
+func signed(path string, payload []byte, signer entry.Signer) (*entry.Entry, error) {
+	saved, err := savedEntry(path)
+	if err == nil {
+		if bytes.Equal(saved.Payload, payload) && saved.Verify(signer.Public()) == nil {
+			return saved, nil
+		}
+		return nil, fmt.Errorf("%s: %w, and is another entry", path, fs.ErrExist)
 	}
-	old, readErr := os.ReadFile(path)
-	if readErr != nil {
-		return err
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: %w", path, fs.ErrExist, err)
 	}
-	if saved, parseErr := parseEntry(old); parseErr == nil && saved.ID == e.ID {
-		return nil
+	e, err := entry.Sign(payload, signer)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	// From here on the entry exists. If we crash or the network fails, the
+	// file is all that is needed to go on.
+	return e, keyfile.WriteNew(path, append(e.Leaf[:len(e.Leaf):len(e.Leaf)], '\n'), 0o644)
+}
+
+// savedEntry reads a signed entry from a file.
+func savedEntry(path string) (*entry.Entry, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 2*entry.MaxSize))
+	if err != nil {
+		return nil, err
+	}
+	return parseEntry(data)
 }
 
 // parseEntry reads a signed entry from a file, which may end in a newline.

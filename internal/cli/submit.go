@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,7 @@ type submitItem struct {
 	Index   uint64      `json:"index,omitempty"`
 	Size    uint64      `json:"size,omitempty"`
 	Logged  bool        `json:"logged"`
+	Before  bool        `json:"before,omitempty"` // by an earlier run, as Bundle shows
 	Bundle  string      `json:"bundle,omitempty"`
 	Error   string      `json:"error,omitempty"`
 	Code    reason.Code `json:"code,omitempty"`
@@ -97,6 +99,12 @@ func (a *app) submit(ctx context.Context, log string, files []string) error {
 			items[i].fail(err)
 		}
 	}
+	a.submitAll(ctx, policy, items)
+	return a.settle(items)
+}
+
+// submitAll sends what is not settled yet, log by log.
+func (a *app) submitAll(ctx context.Context, policy *trust.Policy, items []*submitItem) {
 	for _, l := range policy.Logs() {
 		var part []*submitItem
 		for _, item := range items {
@@ -108,7 +116,6 @@ func (a *app) submit(ctx context.Context, log string, files []string) error {
 			a.submitTo(ctx, part[0].log, part)
 		}
 	}
-	return a.settle(items)
 }
 
 func (a *app) loadItem(item *submitItem, policy *trust.Policy, log string) error {
@@ -167,6 +174,10 @@ func (a *app) submitTo(ctx context.Context, l target, items []*submitItem) {
 			envelopes = append(envelopes, item.entry.Leaf)
 		}
 		results, err := c.SubmitBatch(ctx, envelopes, false)
+		if client.Temporary(err) {
+			// What does not answer now will not answer for the rest either.
+			part = items[done:]
+		}
 		for i, item := range part {
 			switch {
 			case i >= len(results):
@@ -179,6 +190,9 @@ func (a *app) submitTo(ctx context.Context, l target, items []*submitItem) {
 		}
 		if len(items) > stride {
 			a.progress("%d of %d", done+len(part), len(items))
+		}
+		if client.Temporary(err) {
+			break
 		}
 	}
 	if len(items) > stride {
@@ -207,19 +221,29 @@ func (a *app) bundles(ctx context.Context, l target, items []*submitItem) {
 	}
 }
 
-// settle prints what became of each item. The exit code is the gravest one.
+// settle prints what became of each item, in one line, and then each next step
+// once. The exit code is the gravest one.
 func (a *app) settle(items []*submitItem) error {
 	code := exitStands
+	var hints []string
 	for _, item := range items {
-		if item.err == nil {
+		switch {
+		case item.err != nil:
+			f := classify(item.err)
+			item.Error, item.Code, item.Hint = item.err.Error(), reason.CodeOf(item.err), f.hint
+			a.note("standing: %s: %v", item.File, item.err)
+			if !slices.Contains(hints, f.hint) {
+				hints = append(hints, f.hint)
+			}
+			code = worse(code, f.code)
+		case item.Before:
+			a.say("%s: logged %s before, as %s shows", item.File, item.ID, item.Bundle)
+		default:
 			a.say("%s: logged %s at index %d of %s", item.File, item.ID, item.Index, item.Log)
-			continue
 		}
-		f := classify(item.err)
-		item.Error, item.Code, item.Hint = item.err.Error(), reason.CodeOf(item.err), f.hint
-		a.note("standing: %s: %v", item.File, item.err)
-		a.note("hint: %s", f.hint)
-		code = worse(code, f.code)
+	}
+	for _, hint := range hints {
+		a.note("hint: %s", hint)
 	}
 	a.result(map[string]any{"items": items, "exit": code})
 	return quiet(code)
