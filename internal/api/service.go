@@ -206,7 +206,7 @@ func (s *Service) ProveStatus(ctx context.Context, r *standingv1.ProveStatusRequ
 		return nil, s.status(err)
 	}
 	defer state.Close()
-	b, n, err := state.Answer(maxBundle, r.GetSubjects()...)
+	b, n, err := state.AnswerWithin(maxBundle, r.GetSubjects()...)
 	if err != nil {
 		return nil, s.status(err)
 	}

@@ -13,9 +13,8 @@ import (
 	"github.com/standing-log/standing/personality/statusmap"
 )
 
-// Answer returns a bundle of at most max bytes that shows all that the log has
-// about the first n subjects, as many of them as fit; n is at least 1. Max is at
-// most bundle.MaxSize. A subject is
+// Answer returns a bundle that shows all that the log has about the first n
+// subjects, as many of them as fit; n is at least 1. A subject is
 //
 //   - a purl with version: judged is what is about this component, and what is
 //     about its package as a whole or a range of versions. What is about other
@@ -25,7 +24,12 @@ import (
 // The successors of what is judged are judged, too. Where a list does not even
 // fit into a bundle of its own, the bundle does not have it, and a reader finds
 // the subject incomplete.
-func (s *State) Answer(max int, subjects ...string) (file []byte, n int, err error) {
+func (s *State) Answer(subjects ...string) (file []byte, n int, err error) {
+	return s.AnswerWithin(bundle.MaxSize, subjects...)
+}
+
+// AnswerWithin is Answer with a bundle of at most max bytes.
+func (s *State) AnswerWithin(max int, subjects ...string) (file []byte, n int, err error) {
 	if len(subjects) == 0 {
 		return nil, 0, reason.Errorf(reason.RequestMalformed, "an answer is about at least one subject")
 	}

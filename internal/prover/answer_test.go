@@ -10,7 +10,6 @@ import (
 	"github.com/standing-log/standing/internal/prover"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
-	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/purl"
@@ -23,7 +22,7 @@ import (
 func answer(t *testing.T, n *testnode.Node, s *prover.State, want int, subjects ...string) (all []*verify.Report) {
 	t.Helper()
 	for len(subjects) > 0 {
-		file, k, err := s.Answer(bundle.MaxSize, subjects...)
+		file, k, err := s.Answer(subjects...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,11 +154,11 @@ func TestAnswer(t *testing.T) {
 		}
 	}
 	for subject, want := range map[string]reason.Code{"": reason.SubjectUnknown, "att:00": reason.SubjectUnknown, "pkg:npm/Wid get@1.0": reason.Purl} {
-		if _, _, err := s.Answer(bundle.MaxSize, "pkg:npm/widget@1.0.0", subject); reason.CodeOf(err) != want {
+		if _, _, err := s.Answer("pkg:npm/widget@1.0.0", subject); reason.CodeOf(err) != want {
 			t.Errorf("%q: %v, want %s", subject, err, want)
 		}
 	}
-	if _, _, err := s.Answer(bundle.MaxSize); reason.CodeOf(err) != reason.RequestMalformed {
+	if _, _, err := s.Answer(); reason.CodeOf(err) != reason.RequestMalformed {
 		t.Errorf("no subject: %v", err)
 	}
 }

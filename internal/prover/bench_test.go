@@ -6,7 +6,6 @@ import (
 
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
-	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/verify"
 )
 
@@ -33,7 +32,7 @@ func BenchmarkAnswer(b *testing.B) {
 		for b.Loop() {
 			files = nil
 			for rest := subjects; len(rest) > 0; {
-				file, k, err := s.Answer(bundle.MaxSize, rest...)
+				file, k, err := s.Answer(rest...)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -39,7 +39,7 @@ func (s *scene) answer(subjects ...string) []byte {
 	s.t.Helper()
 	state := s.State()
 	defer state.Close()
-	file, n, err := state.Answer(bundle.MaxSize, subjects...)
+	file, n, err := state.Answer(subjects...)
 	if err != nil || n != len(subjects) {
 		s.t.Fatalf("an answer about %d of %d subjects: %v", n, len(subjects), err)
 	}
