@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/standing-log/standing/internal/keyfile"
+	"github.com/standing-log/standing/internal/prefill"
 	"github.com/standing-log/standing/personality/client"
 	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 )
 
@@ -147,8 +152,13 @@ func TestDraft(t *testing.T) {
 }
 
 // FuzzDraft: what parses and is valid gives a statement that package entry can
-// write and read again, or an error; never a panic.
+// write and read again, or an error; never a panic. An entry made of it, carried
+// into a draft, written and read, gives the same statement.
 func FuzzDraft(f *testing.F) {
+	key, err := keyfile.Generate()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add([]byte(goodDraft))
 	f.Add([]byte("subjects: [{purl: pkg:npm/x}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -168,5 +178,88 @@ func FuzzDraft(f *testing.F) {
 		if b, s, err := again.statement(); err != nil || !bytes.Equal(entry.Payload(b, s...), payload) {
 			t.Errorf("the same draft gives another statement: %v", err)
 		}
+		e, err := entry.Sign(payload, key)
+		if err != nil {
+			return
+		}
+		text := draftOf(e).text(&remarks{head: []string{"a\nb: c"}}, time.Unix(1_800_000_000, 0))
+		written, err := parseDraft(text)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if b, s, err := written.statement(); err != nil || !bytes.Equal(entry.Payload(b, s...), payload) {
+			t.Errorf("%v: carried forward it is another statement:\n%s", err, text)
+		}
 	})
+}
+
+// TestCarry: what differs from the old attestation is shown, on screen and in
+// the draft, and nothing else is touched.
+func TestCarry(t *testing.T) {
+	d, err := parseDraft([]byte(goodDraft))
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(s string) *date {
+		n, err := parseDate(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dateOf(&n)
+	}
+	digest := strings.Repeat("ab", 32)
+	d.SupportUntil = day("2026-06-01")
+	d.Claims.Items = []draftClaim{
+		{ID: "fresh", Answer: "yes", CheckedAt: day("2026-10-01")},
+		{ID: "gone", Answer: "yes", Evidence: digest},
+		{ID: "old", Answer: "no", CheckedAt: day("2026-01-02")},
+		{ID: "plain", Answer: "yes", Link: "https://x.example"},
+		{ID: "QA.03", Answer: "not-stated"},
+		{ID: "taken", Answer: "yes"},
+	}
+	a, subjects, err := d.statement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := &predecessor{entry: &entry.Entry{Kind: entry.KindAttestation, Attestation: a, Subjects: subjects}, verdict: "SUSPENDED",
+		record: &mapfn.AttestationRecord{Withdrawn: []string{"taken"}}}
+	c := &carrier{old: old, now: time.Date(2026, 11, 26, 14, 0, 0, 0, time.UTC), repo: &prefill.Repository{Points: map[string]prefill.Point{
+		"QA.03": {Answer: "yes", Where: []string{"SECURITY.md:1"}}, "plain": {Answer: "yes"}}}}
+	got := c.carry()
+	if c.carried != 2 {
+		t.Errorf("%d answers are as they were, want fresh and plain", c.carried)
+	}
+	for _, want := range []change{
+		{"validFrom", "2026-01-01", "2026-11-26", ""}, {"validUntil", "2027-01-01", "2027-11-26", ""}, {"taken", "yes", "not-stated", "it was withdrawn"},
+	} {
+		if !slices.Contains(c.changes, want) {
+			t.Errorf("%+v is not among %+v", want, c.changes)
+		}
+	}
+	if len(c.changes) != 4 { // and supersedes
+		t.Errorf("changes %+v", c.changes)
+	}
+	if want := []attention{
+		{"the old one", "SUSPENDED: it did not simply stand"}, {"supportUntil", "2026-06-01 is past"},
+		{"gone", "nothing in the repository has this digest"}, {"old", "checked 328 days ago, on 2026-01-02"},
+		{"QA.03", "the repository says yes: SECURITY.md:1"},
+	}; !slices.Equal(c.look, want) {
+		t.Errorf("look at %+v, want %+v", c.look, want)
+	}
+	for i, item := range got.Claims.Items {
+		before := d.Claims.Items[i]
+		if item.ID == "taken" {
+			before.Answer = "not-stated"
+		}
+		if fmt.Sprint(item.ID, item.Answer, item.Link, item.Evidence, dateText(item.CheckedAt)) != fmt.Sprint(before.ID, before.Answer, before.Link, before.Evidence, dateText(before.CheckedAt)) {
+			t.Errorf("%+v, was %+v", item, before)
+		}
+	}
+	text := string(got.text(&c.remarks, c.now))
+	for _, want := range []string{"supportUntil: 2026-06-01 # LOOK: 2026-06-01 is past", "answer: not-stated # was yes; it was withdrawn",
+		"answer: not-stated # LOOK: the repository says yes: SECURITY.md:1", "checkedAt: 2026-01-02 # LOOK: checked 328 days ago"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the draft lacks %q:\n%s", want, text)
+		}
+	}
 }

@@ -19,15 +19,13 @@ type about struct {
 	repo *prefill.Repository
 }
 
-// about finds out what a draft is about. A repository that happens to be the
-// current directory is believed only about the component it names itself; one
-// that is asked for is read whatever it is called.
+// about finds out what a draft is about.
 func (a *app) about(arg, dir string) (about, error) {
-	repo, err := prefill.Read(cmp.Or(dir, "."))
-	if err != nil && dir != "" {
-		return about{}, usage("--repo: %w", err).hinted("name the directory of the repository")
-	}
 	if arg == "" {
+		repo, err := prefill.Read(cmp.Or(dir, "."))
+		if err != nil {
+			return about{}, usage("%w", err).hinted("name the component, or the directory of its repository with --repo")
+		}
 		return aboutHere(repo)
 	}
 	name, err := lint.CanonicalPurl(arg)
@@ -38,35 +36,55 @@ func (a *app) about(arg, dir string) (about, error) {
 		a.note("written as %s, by the rules of its type", name)
 	}
 	p, err := purl.Parse(name)
-	if err != nil || repo == nil {
+	if err != nil {
+		return about{}, err
+	}
+	repo, err := a.repository(dir, p)
+	if repo == nil {
 		return about{purl: p}, err
 	}
-	pkg, named := repo.Named(p)
-	switch {
-	case repo.Empty():
-		repo = nil
-	case !named && dir == "":
-		a.note("Nothing is filled in: this directory does not say that it is %s. If it is, add --repo .", p.Package())
-		repo = nil
-	}
+	pkg, _ := repo.Named(p)
 	return about{p, pkg.Where, repo}, nil
+}
+
+// repository returns the repository of the components. One that happens to be
+// the current directory is believed only about what it names itself, nil if it
+// names none of them; one that is asked for is read whatever it is called.
+func (a *app) repository(dir string, components ...purl.Purl) (*prefill.Repository, error) {
+	repo, err := prefill.Read(cmp.Or(dir, "."))
+	switch {
+	case err != nil && dir == "":
+		return nil, nil
+	case err != nil:
+		return nil, usage("--repo: %w", err).hinted("name the directory of the repository")
+	case dir != "":
+		return repo, nil
+	}
+	for _, p := range components {
+		if _, ok := repo.Named(p); ok {
+			return repo, nil
+		}
+	}
+	if !repo.Empty() {
+		a.note("This directory does not say that it is %s, and is not read. If it is, add --repo .", components[0].Package())
+	}
+	return nil, nil
 }
 
 // aboutHere takes the one component that the repository names, in the version
 // that is checked out.
 func aboutHere(repo *prefill.Repository) (about, error) {
-	if repo == nil || len(repo.Packages) != 1 {
-		var names []string
-		if repo != nil {
-			for _, pkg := range repo.Packages {
-				names = append(names, pkg.Purl+" ("+pkg.Where+")")
-			}
-			if pkg, ok := repo.Hosted(); ok {
-				names = append(names, pkg.Purl+" ("+pkg.Where+")")
-			}
+	if len(repo.Packages) != 1 {
+		candidates := repo.Packages
+		if pkg, ok := repo.Hosted(); ok {
+			candidates = append(candidates, pkg)
 		}
-		if names == nil {
-			names = []string{"pkg:npm/lodash@4.17.21"}
+		names := []string{}
+		for _, pkg := range candidates {
+			names = append(names, pkg.Purl+" ("+pkg.Where+")")
+		}
+		if len(names) == 0 {
+			names = append(names, "pkg:npm/lodash@4.17.21")
 		}
 		return about{}, usage("which component is it about? The manifests here do not name exactly one").
 			hinted("name it, such as " + strings.Join(names, " or "))

@@ -15,8 +15,9 @@ Check      check SBOM       tell what is attested about components; reveals noth
            verify FILE      judge a bundle; never uses the network
            status SUBJECT   ask a log about a purl, digest or id; reveals it to the log
            show FILE        explain a bundle or an entry; decides nothing
-Attest     new PURL         write a commented attestation.yaml from the light template
+Attest     new [PURL]       write a commented attestation.yaml, filled in from the repository
            issue FILE       show what becomes public, sign it, submit it
+           renew ID         carry an attestation forward into a new draft
            revoke ID        withdraw an attestation or claims of it, hold it, or lift a hold
            submit FILE…     send signed entries (may be repeated), or log a document by its digest
 Take part  keygen           make an ordinary and a recovery key

@@ -129,7 +129,7 @@ func TestHelp(t *testing.T) {
 	for name := range listed {
 		t.Errorf("help lists %q, which does not exist", name)
 	}
-	want := strings.Fields("check demo enrol fsck issue join key keygen new programme revoke show status submit trust verify")
+	want := strings.Fields("check demo enrol fsck issue join key keygen new programme renew revoke show status submit trust verify")
 	if slices.Sort(exist); !slices.Equal(exist, want) {
 		t.Errorf("commands %v", exist)
 	}
