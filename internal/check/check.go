@@ -24,15 +24,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/standing-log/standing/internal/sbom"
-	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/verify"
 )
 
 // Answerer proves what a log has about subjects. A *prover.State is one.
 type Answerer interface {
-	// Answer returns a bundle of at most max bytes about the first n subjects,
-	// n > 0.
-	Answer(max int, subjects ...string) (file []byte, n int, err error)
+	// Answer returns a bundle about the first n subjects, n > 0.
+	Answer(subjects ...string) (file []byte, n int, err error)
 }
 
 // Evidence is what a log shows about the components of an SBOM.
@@ -58,7 +56,7 @@ func Ask(components []sbom.Component, log Answerer) ([][]byte, error) {
 	}
 	var bundles [][]byte
 	for len(subjects) > 0 {
-		b, n, err := log.Answer(bundle.MaxSize, subjects...)
+		b, n, err := log.Answer(subjects...)
 		if err != nil {
 			return nil, err
 		}
