@@ -60,27 +60,34 @@ type Bundle struct {
 type List[T any] []T
 
 // UnmarshalJSONFrom reads an array of at most MaxItems items.
-func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+func (l *List[T]) UnmarshalJSONFrom(d *jsontext.Decoder) (err error) {
+	*l, err = ReadList[T](d, MaxItems)
+	return err
+}
+
+// ReadList reads an array of at most most items. It returns nil only with an
+// error.
+func ReadList[T any](d *jsontext.Decoder, most int) ([]T, error) {
 	tok, err := d.ReadToken()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if tok.Kind() != jsontext.KindBeginArray {
-		return errors.New("not an array")
+		return nil, errors.New("not an array")
 	}
-	*l = List[T]{} // not nil, which is a list that is missing
+	l := []T{} // not nil, which is a list that is missing
 	for d.PeekKind() != jsontext.KindEndArray {
 		var item T
-		if len(*l) == MaxItems {
-			return fmt.Errorf("array of more than %d items", MaxItems)
+		if len(l) == most {
+			return nil, fmt.Errorf("array of more than %d items", most)
 		}
 		if err := json.UnmarshalDecode(d, &item); err != nil {
-			return err
+			return nil, err
 		}
-		*l = append(*l, item)
+		l = append(l, item)
 	}
 	_, err = d.ReadToken()
-	return err
+	return l, err
 }
 
 // Seal is the last leaf of the checkpoint's tree.
@@ -249,11 +256,7 @@ func Parse(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrMalformed, len(data), MaxSize)
 	}
 	var b Bundle
-	// SPEC: members are exactly these, each at most once; names are compared
-	// with case; none is null. The library refuses duplicate names by itself.
-	strict := json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false),
-		json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
-	if err := json.Unmarshal(data, &b, strict); err != nil {
+	if err := json.Unmarshal(data, &b, Strict()); err != nil {
 		// The library quotes names whole.
 		return nil, fmt.Errorf("%w: %.300v", ErrMalformed, err)
 	}
@@ -327,6 +330,14 @@ func (b *Bundle) normalize() {
 	if len(b.Opened) == 0 {
 		b.Opened = nil
 	}
+}
+
+// Strict is how files of evidence are read.
+func Strict() json.Options {
+	// SPEC: members are exactly these, each at most once; names are compared
+	// with case; none is null. The library refuses duplicate names by itself.
+	return json.JoinOptions(json.RejectUnknownMembers(true), json.MatchCaseInsensitiveNames(false),
+		json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)))
 }
 
 // refuseNull stands before the reader of every value.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/standing-log/standing/internal/jsontree"
 	"github.com/standing-log/standing/personality/verify"
 )
 
@@ -107,6 +108,15 @@ func (w truth) classify(r *verify.Report, before map[string]string) (got class, 
 	return fewer, lie
 }
 
+func tree(t testing.TB, file []byte) *jsontree.Tree {
+	t.Helper()
+	root, err := jsontree.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
 // swapper applies changes to one bundle.
 type swapper struct {
 	*testing.T
@@ -119,7 +129,7 @@ type swapper struct {
 }
 
 // try judges the file with value in place of what stands at path.
-func (s *swapper) try(path, op string, with func(*tree) []byte, value *tree) {
+func (s *swapper) try(path, op string, with func(*jsontree.Tree) []byte, value *jsontree.Tree) {
 	s.Helper()
 	if s.count++; s.count%every != 0 {
 		return
@@ -198,15 +208,15 @@ func TestSwap(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &swapper{T: t, truth: honest, reader: s.Reader(), rows: rows, used: used}
 			w.before = said(verify.Bundle(tt.file, w.reader))
-			root := parseTree(t, tt.file)
-			if !bytes.Equal(root.bytes(), tt.file) {
+			root := tree(t, tt.file)
+			if !bytes.Equal(root.Bytes(), tt.file) {
 				t.Fatal("a bundle is not written as it was read")
 			}
-			donors := map[string]map[string]*tree{}
+			donors := map[string]map[string]*jsontree.Tree{}
 			for name, donor := range tt.donors {
-				donors[name] = parseTree(t, donor).paths()
+				donors[name] = tree(t, donor).Paths()
 			}
-			root.walk(func(path string, at *tree, with func(*tree) []byte) {
+			root.Walk(func(path string, at *jsontree.Tree, with func(*jsontree.Tree) []byte) {
 				w.swap(path, at, with, donors)
 				w.spoil(path, at, with, tt.stride)
 				w.shape(path, at, with)
@@ -222,9 +232,9 @@ func TestSwap(t *testing.T) {
 }
 
 // swap replaces a value by the one at the same place of other bundles.
-func (s *swapper) swap(path string, at *tree, with func(*tree) []byte, donors map[string]map[string]*tree) {
+func (s *swapper) swap(path string, at *jsontree.Tree, with func(*jsontree.Tree) []byte, donors map[string]map[string]*jsontree.Tree) {
 	for name, donor := range donors {
-		if path != "" && donor[path] != nil && !bytes.Equal(donor[path].bytes(), at.bytes()) {
+		if path != "" && donor[path] != nil && !bytes.Equal(donor[path].Bytes(), at.Bytes()) {
 			s.try(path, "swap: "+name, with, donor[path])
 		}
 	}
@@ -232,20 +242,20 @@ func (s *swapper) swap(path string, at *tree, with func(*tree) []byte, donors ma
 
 // spoil changes a scalar a little: each stride-th character of a string, its
 // lines, and a number by one.
-func (s *swapper) spoil(path string, at *tree, with func(*tree) []byte, stride int) {
-	switch at.kind {
+func (s *swapper) spoil(path string, at *jsontree.Tree, with func(*jsontree.Tree) []byte, stride int) {
+	switch at.Kind {
 	case '0':
 		var n uint64
-		if _, err := fmt.Sscan(at.text, &n); err != nil {
+		if _, err := fmt.Sscan(at.Text, &n); err != nil {
 			s.Fatal(err)
 		}
-		for _, v := range []string{fmt.Sprint(n + 1), fmt.Sprint(n - 1), "0", fmt.Sprint(n + 1<<32), fmt.Sprint(n + 1<<63), at.text + ".0", at.text + "e0", "-" + at.text} {
-			if v != at.text {
-				s.try(path, "number "+v, with, &tree{kind: '0', text: v})
+		for _, v := range []string{fmt.Sprint(n + 1), fmt.Sprint(n - 1), "0", fmt.Sprint(n + 1<<32), fmt.Sprint(n + 1<<63), at.Text + ".0", at.Text + "e0", "-" + at.Text} {
+			if v != at.Text {
+				s.try(path, "number "+v, with, &jsontree.Tree{Kind: '0', Text: v})
 			}
 		}
 	case '"':
-		text := []rune(at.text)
+		text := []rune(at.Text)
 		if path == ".checkpoint" {
 			stride = 1
 		}
@@ -255,19 +265,19 @@ func (s *swapper) spoil(path string, at *tree, with func(*tree) []byte, stride i
 				spoilt[i] = text[i] + 1 // the next digit of base64
 			}
 			op := fmt.Sprintf("character %d", i)
-			if path == ".checkpoint" && slices.EqualFunc(signatures(string(spoilt)), signatures(at.text), bytes.Equal) {
+			if path == ".checkpoint" && slices.EqualFunc(signatures(string(spoilt)), signatures(at.Text), bytes.Equal) {
 				op = "unused bits in " + op
 			}
-			s.try(path, op, with, str(string(spoilt)))
+			s.try(path, op, with, jsontree.String(string(spoilt)))
 		}
 		for i := 0; i < len(text); i += max(stride, len(text)/8) {
-			s.try(path, fmt.Sprintf("cut at %d", i), with, str(string(text[:i])))
-			s.try(path, fmt.Sprintf("without character %d", i), with, str(string(slices.Delete(slices.Clone(text), i, i+1))))
-			s.try(path, fmt.Sprintf("upper case from %d", i), with, upper(at.text, string(text[:i])))
+			s.try(path, fmt.Sprintf("cut at %d", i), with, jsontree.String(string(text[:i])))
+			s.try(path, fmt.Sprintf("without character %d", i), with, jsontree.String(string(slices.Delete(slices.Clone(text), i, i+1))))
+			s.try(path, fmt.Sprintf("upper case from %d", i), with, upper(at.Text, string(text[:i])))
 		}
-		s.try(path, "longer", with, str(at.text+"A"))
-		s.try(path, "longer by a line", with, str(at.text+"\n"))
-		s.try(path, "longer by 32 bytes", with, str(at.text+"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
+		s.try(path, "longer", with, jsontree.String(at.Text+"A"))
+		s.try(path, "longer by a line", with, jsontree.String(at.Text+"\n"))
+		s.try(path, "longer by 32 bytes", with, jsontree.String(at.Text+"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
 		s.lines(path, at, with)
 	}
 }
@@ -288,30 +298,30 @@ func signatures(checkpoint string) (all [][]byte) {
 
 // upper writes what is behind head in upper case, or spoils it if that is
 // nothing new.
-func upper(text, head string) *tree {
+func upper(text, head string) *jsontree.Tree {
 	u := head + strings.ToUpper(text[len(head):])
 	if u == text {
 		u += "0"
 	}
-	return str(u)
+	return jsontree.String(u)
 }
 
 // lines removes, doubles and swaps the lines of a checkpoint or seal.
-func (s *swapper) lines(path string, at *tree, with func(*tree) []byte) {
-	lines := strings.SplitAfter(strings.TrimSuffix(at.text, "\n"), "\n")
+func (s *swapper) lines(path string, at *jsontree.Tree, with func(*jsontree.Tree) []byte) {
+	lines := strings.SplitAfter(strings.TrimSuffix(at.Text, "\n"), "\n")
 	if len(lines) < 2 {
 		return
 	}
 	lines[len(lines)-1] += "\n"
 	for i := range lines {
-		s.try(path, fmt.Sprintf("line %d removed", i+1), with, str(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")))
+		s.try(path, fmt.Sprintf("line %d removed", i+1), with, jsontree.String(strings.Join(slices.Delete(slices.Clone(lines), i, i+1), "")))
 		if twice := strings.Join(slices.Insert(slices.Clone(lines), i, lines[i]), ""); !s.signatureTwice(path, lines[i]) {
-			s.try(path, fmt.Sprintf("line %d twice", i+1), with, str(twice))
+			s.try(path, fmt.Sprintf("line %d twice", i+1), with, jsontree.String(twice))
 		}
 		for j := range i {
 			c := slices.Clone(lines)
 			if c[i], c[j] = c[j], c[i]; c[i] != c[j] && !(strings.HasPrefix(c[i], "— ") && strings.HasPrefix(c[j], "— ")) {
-				s.try(path, fmt.Sprintf("lines %d and %d swapped", j+1, i+1), with, str(strings.Join(c, "")))
+				s.try(path, fmt.Sprintf("lines %d and %d swapped", j+1, i+1), with, jsontree.String(strings.Join(c, "")))
 			}
 		}
 	}
@@ -324,35 +334,35 @@ func (s *swapper) signatureTwice(path, line string) bool {
 }
 
 // shape removes, doubles, reorders, renames, and puts other types in.
-func (s *swapper) shape(path string, at *tree, with func(*tree) []byte) {
+func (s *swapper) shape(path string, at *jsontree.Tree, with func(*jsontree.Tree) []byte) {
 	if path != "" {
 		s.try(path, "remove", with, nil)
 	}
-	for _, v := range []*tree{{kind: 'n', text: "null"}, {kind: 't', text: "true"}, str(""), {kind: '0', text: "0"}, {kind: '['}, {kind: '{'}} {
-		if b := v.bytes(); !bytes.Equal(b, at.bytes()) {
+	for _, v := range []*jsontree.Tree{{Kind: 'n', Text: "null"}, {Kind: 't', Text: "true"}, jsontree.String(""), {Kind: '0', Text: "0"}, {Kind: '['}, {Kind: '{'}} {
+		if b := v.Bytes(); !bytes.Equal(b, at.Bytes()) {
 			s.try(path, fmt.Sprintf("replace by %s", b), with, v)
 		}
 	}
-	if at.kind == '{' {
-		c := at.clone()
-		c.names, c.items = append(c.names, "x-note"), append(c.items, str("hello"))
+	if at.Kind == '{' {
+		c := at.Clone()
+		c.Names, c.Items = append(c.Names, "x-note"), append(c.Items, jsontree.String("hello"))
 		s.try(path, "one more member", with, c)
 	}
-	for i, item := range at.items {
-		c := at.clone()
-		c.items = slices.Insert(c.items, i, item)
-		if at.kind == '{' {
-			c.names = slices.Insert(c.names, i, at.names[i])
-			renamed := at.clone()
-			renamed.names[i] = strings.ToUpper(at.names[i][:1]) + at.names[i][1:]
-			s.try(path, "renamed "+renamed.names[i], with, renamed)
+	for i, item := range at.Items {
+		c := at.Clone()
+		c.Items = slices.Insert(c.Items, i, item)
+		if at.Kind == '{' {
+			c.Names = slices.Insert(c.Names, i, at.Names[i])
+			renamed := at.Clone()
+			renamed.Names[i] = strings.ToUpper(at.Names[i][:1]) + at.Names[i][1:]
+			s.try(path, "renamed "+renamed.Names[i], with, renamed)
 		}
 		s.try(path, fmt.Sprintf("item %d twice", i), with, c)
 	}
-	if len(at.items) > 1 {
-		c := at.clone()
-		slices.Reverse(c.items)
-		slices.Reverse(c.names)
+	if len(at.Items) > 1 {
+		c := at.Clone()
+		slices.Reverse(c.Items)
+		slices.Reverse(c.Names)
 		s.try(path, "reverse", with, c)
 	}
 }
