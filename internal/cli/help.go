@@ -13,6 +13,7 @@ const overview = `standing shows which security attestations exist for open-sour
 
 Check      check SBOM       tell what is attested about components; reveals nothing
            verify FILE      judge a bundle; never uses the network
+           watch SBOM       tell when something happens to them; reveals nothing
            status SUBJECT   ask a log about a purl, digest or id; reveals it to the log
            show FILE        explain a bundle or an entry; decides nothing
 Attest     new [PURL]       write a commented attestation.yaml, filled in from the repository

@@ -478,3 +478,39 @@ func TestDirName(t *testing.T) {
 		seen[name] = o
 	}
 }
+
+// TestRead reads the copy as those do who follow it.
+func TestRead(t *testing.T) {
+	l := newLog(t)
+	m := l.open(vfs.NewMem())
+	defer close_(t, m)
+	if _, err := m.Leaves(t.Context(), 0, 1); !errors.Is(err, backend.ErrOutOfRange) {
+		t.Errorf("leaves of nothing: %v", err)
+	}
+	ids := l.attest(200)
+	if err := m.Sync(t.Context(), dial(t, l), nil); err != nil {
+		t.Fatal(err)
+	}
+	all := leavesOf(t, l.Node)
+	s := newStatic(t, l.Node)
+	s.add(all...)
+	for _, first := range []int{0, 1, 255, 256, len(all) - 1} {
+		got, err := m.Leaves(t.Context(), uint64(first), 1<<40)
+		if err != nil || len(got) == 0 || !bytes.Equal(got[0], all[first]) {
+			t.Errorf("leaf %d: %d leaves, %v", first, len(got), err)
+		}
+		if root, err := m.RootAt(t.Context(), uint64(first)); err != nil || first > 0 && root != s.root(first) {
+			t.Errorf("root at %d: %x, %v", first, root, err)
+		}
+	}
+	if _, err := m.RootAt(t.Context(), uint64(len(all))+1); !errors.Is(err, backend.ErrOutOfRange) {
+		t.Errorf("root beyond the end: %v", err)
+	}
+	index, size, ok, err := m.Place(ids[7])
+	if err != nil || !ok || size != index+2 || index != l.Record(ids[7]).Issued {
+		t.Errorf("place %d, %d, %t, %v", index, size, ok, err)
+	}
+	if _, _, ok, err := m.Place(mirror.Hash{1}); ok || err != nil {
+		t.Errorf("place of nothing: %t, %v", ok, err)
+	}
+}
