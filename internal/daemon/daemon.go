@@ -19,6 +19,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -135,7 +137,15 @@ next: standingd serve --dir %s --listen 127.0.0.1:2026
 	return err
 }
 
+// memoryLimit is what the collector keeps the process below: half of it is the
+// store's cache and memtables, which grow to their full size in any case, and
+// would be doubled before the next collection. Who sets GOMEMLIMIT knows better.
+const memoryLimit = 640 << 20
+
 func serve(cmd *cobra.Command, dir, listen string) (err error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 	n, err := node.Open(cmd.Context(), dir, log)
 	if err != nil {
