@@ -7,9 +7,11 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 )
 
-// Cache keeps the tiles of a few versions in memory: about 1.4 KB for every
-// 60 map keys or so, shared by versions where they did not change. Without it
-// they are made anew from the buckets at each Open, which reads the whole map.
+// Cache keeps the tiles of a few versions in memory: about 1.9 KB for every
+// 60 map keys or so, shared by versions where they did not change, and up to
+// heldKeys leaves of the buckets that were written since the process began.
+// Without it the tiles are made anew from the buckets at each Open, which reads
+// the whole map.
 // It is safe for concurrent use; its zero value is empty. One Cache serves one
 // store.
 type Cache struct {

@@ -64,7 +64,7 @@ func (t *tile) insert(r ref, top Hash, n int) {
 		}
 		t = s.below
 	}
-	t.setBucket(nibble(&r.path.bits, r.path.n-1), r.version, top, n)
+	t.setBucket(nibble(&r.path.bits, r.path.n-1), r.version, top, n, nil)
 }
 
 // sumAll computes all nodes of t and of the tiles below.

@@ -105,7 +105,7 @@ func (t *tile) parseSlot(b []byte, i, depth int) ([]byte, error) {
 	if n <= 0 {
 		return nil, errForm
 	}
-	t.setBucket(i, version, top, int(kind))
+	t.setBucket(i, version, top, int(kind), nil)
 	return b[32+n:], nil
 }
 

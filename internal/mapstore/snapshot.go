@@ -153,13 +153,16 @@ func (s *Snapshot) find(key Hash, siblings *[]Hash) (*leaf, error) {
 			t = next.below
 			continue
 		}
-		r := ref{next.version, p}
-		b, err := s.bucket(r, top)
-		if err != nil {
-			return nil, err
-		}
-		if s.seen != nil {
-			s.seen[r] = b
+		b := next.leaves
+		if b == nil {
+			r := ref{next.version, p}
+			var err error
+			if b, err = s.bucket(r, top); err != nil {
+				return nil, err
+			}
+			if s.seen != nil {
+				s.seen[r] = b
+			}
 		}
 		return b.find(&key, 4*p.n, siblings), nil
 	}

@@ -13,6 +13,7 @@ const (
 type slot struct {
 	kind    uint8
 	version uint64 // of the bucket
+	leaves  bucket // of the bucket, if they are held; nil: they are read
 	below   *tile
 }
 
@@ -29,10 +30,10 @@ type tile struct {
 	count [32]uint8
 }
 
-// setBucket makes slot i hold a bucket of n keys. The nodes above are out of
-// date until sum is called.
-func (t *tile) setBucket(i int, version uint64, top Hash, n int) {
-	t.slots[i] = slot{kind: slotBucket, version: version}
+// setBucket makes slot i that of a bucket of n keys, whose leaves may be nil. The
+// nodes above are out of date until sum is called.
+func (t *tile) setBucket(i int, version uint64, top Hash, n int, leaves bucket) {
+	t.slots[i] = slot{kind: slotBucket, version: version, leaves: leaves}
 	t.nodes[16+i], t.count[16+i] = top, uint8(min(n, 2))
 }
 

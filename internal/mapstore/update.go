@@ -147,8 +147,8 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 		t.setTile(i, next)
 		return true, nil
 	}
-	var old bucket
-	if s.kind == slotBucket {
+	old := s.leaves
+	if s.kind == slotBucket && old == nil {
 		var err error
 		if old, err = u.base.bucket(ref{s.version, below}, t.nodes[16+i]); err != nil {
 			return false, err
@@ -198,7 +198,7 @@ func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool
 func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
 	if len(leaves) <= bucketMax {
 		top := leaves.top(4 * p.n)
-		t.setBucket(i, u.version, top, len(leaves))
+		t.setBucket(i, u.version, top, len(leaves), u.held(p, leaves))
 		if r := (ref{u.version, p}); u.fresh != nil {
 			u.fresh[r] = slices.Clip(leaves)
 		} else {
@@ -214,4 +214,20 @@ func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
 	}
 	below.sum(0xffff)
 	t.setTile(i, below)
+}
+
+// heldKeys is the number of map keys whose leaves are held in memory, at about
+// 85 bytes each: a batch finds most of what it changes there. In a larger map
+// they are those of as many paths, the lowest.
+const heldKeys = 3 << 20
+
+// held returns the leaves of the bucket at p if they are to be held.
+func (u updater) held(p path, leaves bucket) bucket {
+	if keys := u.base.meta.keys; keys > heldKeys && uint64(p.bits[0]) >= 256*heldKeys/keys {
+		return nil
+	}
+	if len(leaves) < cap(leaves) {
+		return slices.Clone(leaves)
+	}
+	return leaves
 }
