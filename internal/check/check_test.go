@@ -13,6 +13,7 @@ import (
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
 	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/trust"
 	"github.com/standing-log/standing/personality/verify"
 )
 
@@ -284,5 +285,50 @@ func TestFlaws(t *testing.T) {
 				t.Errorf("exit code %d, not %d", code, tt.exit)
 			}
 		})
+	}
+}
+
+// TestTwoLogs: each log answers for itself, and bad news from one counts,
+// whatever the other says.
+func TestTwoLogs(t *testing.T) {
+	const otherOrigin = "log.example/other"
+	s := newScene(t)
+	other := testnode.New(t, otherOrigin)
+	other.Submit(s.steward.Enrol(otherOrigin, other.Registrar))
+	in := func(a *entry.Attestation) { a.Logs = []string{origin, otherOrigin} }
+	key := s.steward.Keys[0]
+	both := s.attest("both", key, in, "pkg:npm/both@1.0.0")
+	other.Submit(both)
+	revoked := s.attest("revoked in one", key, in, "pkg:npm/revoked@1.0.0")
+	other.Submit(revoked)
+	other.Submit(testlog.Revoke(otherOrigin, 12, key, revoked.ID))
+	s.attest("in one", key, nil, "pkg:npm/one@1.0.0")
+	s.component(purl("pkg:npm/both@1.0.0"), "ACTIVE: exact both ACTIVE, exact both ACTIVE")
+	s.component(purl("pkg:npm/revoked@1.0.0"), "REVOKED act: exact revoked in one ACTIVE, exact revoked in one REVOKED")
+	s.component(purl("pkg:npm/one@1.0.0"), "ACTIVE: exact in one ACTIVE")
+	s.component(purl("pkg:npm/none@1.0.0"), "NONE:")
+
+	logs := strings.SplitAfter(s.Trust, "\n")[:2]
+	more := strings.SplitAfter(strings.Replace(other.Trust, "witness w1", "witness v1", 1), "\n")[:2]
+	policy, err := trust.Parse([]byte(strings.Join(append(logs, more...), "") + "group any any w1 v1\nquorum any\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Refresh()
+	state := other.State()
+	defer state.Close()
+	bundles, err := check.Ask(s.doc.Components, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := check.Judge(&s.doc, []check.Evidence{{Origin: origin, Bundles: s.ask()}, {Origin: otherOrigin, Bundles: bundles}},
+		verify.Options{Policy: policy, Now: s.Now()})
+	for i, c := range r.Components {
+		if got := s.answer(c); got != s.want[i] {
+			t.Errorf("%s: %s\nnot %s", c.PURL, got, s.want[i])
+		}
+	}
+	if r.Totals.Attestations != 5 || len(r.Logs) != 2 || r.Logs[0].Verdict != check.Fresh || r.Logs[1].Verdict != check.Fresh {
+		t.Errorf("%+v, %+v", r.Totals, r.Logs)
 	}
 }

@@ -134,7 +134,7 @@ func TestTarget(t *testing.T) {
 	if s := strings.Join(got.subjects(), " "); s != "pkg:npm/a@1.0.0 sha256:"+digest+" sha512:"+digest+digest {
 		t.Error(s)
 	}
-	if !strings.HasPrefix(got.unread, `purl "npm:b" cannot be read: `) {
+	if !strings.HasPrefix(got.unread, `its purl cannot be read: "npm:b": `) {
 		t.Errorf("%q", got.unread)
 	}
 	if got := newTarget(sbom.Component{Name: "a", Version: "1"}); len(got.subjects()) != 0 || got.unread != "" {

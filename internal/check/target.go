@@ -28,7 +28,7 @@ func newTarget(c sbom.Component) target {
 		}
 		p, err := canonical(s, c.Version)
 		if err != nil {
-			t.unread = fmt.Sprintf("purl %.200q cannot be read: %v", s, err)
+			t.unread = fmt.Sprintf("its purl cannot be read: %v", err)
 		} else if !slices.Contains(t.purls, p) {
 			t.purls = append(t.purls, p)
 		}

@@ -146,7 +146,7 @@ func (c Component) text(say Say) {
 		line += ": " + string(c.Severity)
 	}
 	say("%s", line)
-	if c.Detail != "" {
+	if c.Detail != "" && !c.shown() {
 		say("  %s", c.Detail)
 	}
 	for _, a := range c.Attestations {
@@ -161,6 +161,13 @@ func (c Component) text(say Say) {
 	if c.Next != "" && c.section() < 2 {
 		say("  next: %s", c.Next)
 	}
+}
+
+// shown reports whether what is listed below the component says why it has its
+// verdict.
+func (c Component) shown() bool {
+	return c.Verdict == Undecided ||
+		slices.ContainsFunc(c.Attestations, func(a Attestation) bool { return a.FollowedBy == "" && a.Verdict == c.Verdict })
 }
 
 func (a Attestation) text(say Say) {
@@ -231,7 +238,7 @@ func (a Attestation) what() string {
 
 func (c Cause) text() string {
 	text := c.Verdict + ": " + c.Detail
-	if c.Event != "" {
+	if c.Event != "" && !strings.Contains(c.Detail, c.Event) {
 		text += ", by " + c.Event
 	}
 	if c.Reason != "" {

@@ -51,36 +51,50 @@ func TestScripts(t *testing.T) {
 
 func startLog(env *testscript.Env) error {
 	dir := filepath.Join(env.WorkDir, "node")
-	quiet := slog.New(slog.DiscardHandler)
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := node.Init(ctx, dir, "log.example/one", quiet); err != nil {
-		cancel()
-		return err
-	}
-	n, err := node.Open(ctx, dir, quiet)
+	url, stop, err := runLog(dir)
 	if err != nil {
-		cancel()
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		cancel()
-		return err
-	}
-	done := make(chan error, 1)
-	go func() { done <- n.Serve(ctx, l) }()
 	env.Defer(func() {
-		cancel()
-		<-done
-		if err := n.Close(); err != nil {
+		if err := stop(); err != nil {
 			env.T().Log(err)
 		}
 	})
-	env.Setenv("LOG", "http://"+l.Addr().String())
+	env.Setenv("LOG", url)
 	env.Setenv("NODE", dir)
 	env.Setenv("NOW", time.Now().UTC().Format(time.RFC3339))
 	env.Setenv("SOON", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
-	return n.WaitPublished(ctx, 2)
+	return nil
+}
+
+// runLog runs a new log with its files in dir, until stop is called.
+func runLog(dir string) (url string, stop func() error, err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			cancel()
+		}
+	}()
+	if err := node.Init(ctx, dir, "log.example/one", quiet); err != nil {
+		return "", nil, err
+	}
+	n, err := node.Open(ctx, dir, quiet)
+	if err != nil {
+		return "", nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.Serve(ctx, l) }()
+	stop = func() error {
+		cancel()
+		<-done
+		return n.Close()
+	}
+	return "http://" + l.Addr().String(), stop, n.WaitPublished(ctx, 2)
 }
 
 // checkCode runs "code N ARGS…": standing ARGS must exit with N.
