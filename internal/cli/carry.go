@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/standing-log/standing/internal/prefill"
+	"github.com/standing-log/standing/personality/catalogue"
 	"github.com/standing-log/standing/personality/entry"
 )
 
@@ -115,12 +116,15 @@ func (c *carrier) claim(item *draftClaim) {
 		item.Answer = "not-stated"
 		return
 	}
-	c.evidence(item)
 	if c.repo != nil {
 		if p := c.repo.Points[item.ID]; p.Answer != "" && p.Answer != item.Answer {
 			c.watch(item.ID, item.ID+".answer", "the repository says %s: %s", p.Answer, strings.Join(p.Where, "; "))
 		}
 	}
+	if item.Answer == "not-stated" {
+		return // nothing rests on its evidence
+	}
+	c.evidence(item)
 	if item.CheckedAt == nil {
 		return
 	}
@@ -145,7 +149,12 @@ func (c *carrier) evidence(item *draftClaim) {
 			item.CheckedAt = &today
 		}
 	case now != nil:
-		c.watch(item.ID, item.ID+".evidence", "evidence has changed: %s is now %x", now.Path, now.SHA256)
+		c.watch(item.ID, item.ID+".evidence", "evidence has changed: %s is another now", now.Path)
+		offer := []string{"as it is now; if the answer still holds, take these:"}
+		if link := c.repo.Points[item.ID].Link.Value; link != "" {
+			offer = append(offer, fmt.Sprintf("link: %q", link))
+		}
+		c.remarks.offer(item.ID, append(offer, fmt.Sprintf("evidence: %x", now.SHA256), "checkedAt: "+c.now.Format(time.DateOnly))...)
 	default:
 		c.watch(item.ID, item.ID+".evidence", "nothing in the repository has this digest")
 	}
@@ -168,7 +177,7 @@ func draftOf(e *entry.Entry) *draft {
 	if a.Support != nil {
 		d.Support = &draftSupport{a.Support.Asks, a.Support.URL}
 	}
-	for _, c := range a.Claims.Items {
+	for _, c := range inOrder(a.Claims) {
 		d.Claims.Items = append(d.Claims.Items, draftClaim{c.ID, c.Answer, c.Link, hashText(c.Evidence), dateOf(c.CheckedAt)})
 	}
 	for _, s := range e.Subjects {
@@ -182,4 +191,14 @@ func draftOf(e *entry.Entry) *draft {
 		d.Subjects = append(d.Subjects, subject)
 	}
 	return d
+}
+
+// inOrder returns the items in the order of their catalogue, as people read it;
+// entries have them by id.
+func inOrder(claims *entry.Claims) []entry.Claim {
+	list, _ := catalogue.Lookup(claims.Catalogue, claims.Version)
+	place := func(id string) int {
+		return slices.IndexFunc(list.Items, func(i catalogue.Item) bool { return i.ID == id })
+	}
+	return slices.SortedStableFunc(slices.Values(claims.Items), func(a, b entry.Claim) int { return place(a.ID) - place(b.ID) })
 }

@@ -118,7 +118,7 @@ func describeBody(a *entry.Attestation, add adder) {
 	switch {
 	case a.Claims != nil:
 		list, known := catalogue.Lookup(a.Claims.Catalogue, a.Claims.Version)
-		add("claims", "%s %s", a.Claims.Catalogue, a.Claims.Version)
+		add("claims", "%s %s: %s", a.Claims.Catalogue, a.Claims.Version, countAnswers(a.Claims.Items))
 		for _, c := range a.Claims.Items {
 			text := fmt.Sprintf("%-14s", c.Answer)
 			if item, ok := list.Item(c.ID); known && ok {
@@ -137,6 +137,23 @@ func describeBody(a *entry.Attestation, add adder) {
 	case a.Private != nil:
 		add("private", "%s; commitment %x, %d bytes", a.Private.Audience, a.Private.Commitment, a.Private.Size)
 	}
+}
+
+// countAnswers says how many points got which answer.
+func countAnswers(items []entry.Claim) string {
+	var parts []string
+	for _, answer := range []string{"yes", "no", "not-applicable", "not-stated"} {
+		n := 0
+		for _, c := range items {
+			if c.Answer == answer {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, answer))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func describeRevocation(r *entry.Revocation, add adder) {

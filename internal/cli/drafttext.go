@@ -12,10 +12,19 @@ import (
 )
 
 // remarks are the comments of a draft: head is above it, by has those beside a
-// member, named as in "validUntil" or "VM.01.link".
+// member, named as in "validUntil" or "VM.01.link", below those after a point.
 type remarks struct {
-	head []string
-	by   map[string]string
+	head  []string
+	by    map[string]string
+	below map[string][]string
+}
+
+// offer keeps lines that could take the place of a point's.
+func (r *remarks) offer(id string, lines ...string) {
+	if r.below == nil {
+		r.below = map[string][]string{}
+	}
+	r.below[id] = lines
 }
 
 func (r *remarks) set(member, format string, args ...any) {
@@ -158,6 +167,9 @@ func (w *draftWriter) claim(c draftClaim, item catalogue.Item) {
 	}
 	if c.CheckedAt != nil {
 		w.line("      checkedAt: %s%s", dateText(c.CheckedAt), w.remark(c.ID+".checkedAt"))
+	}
+	for _, s := range w.remarks.below[c.ID] {
+		w.line("      # %s", oneLine(s))
 	}
 }
 

@@ -26,7 +26,7 @@ func (a *app) about(arg, dir string) (about, error) {
 		if err != nil {
 			return about{}, usage("%w", err).hinted("name the component, or the directory of its repository with --repo")
 		}
-		return aboutHere(repo)
+		return a.aboutHere(repo)
 	}
 	name, err := lint.CanonicalPurl(arg)
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *app) repository(dir string, components ...purl.Purl) (*prefill.Reposito
 
 // aboutHere takes the one component that the repository names, in the version
 // that is checked out.
-func aboutHere(repo *prefill.Repository) (about, error) {
+func (a *app) aboutHere(repo *prefill.Repository) (about, error) {
 	if len(repo.Packages) != 1 {
 		candidates := repo.Packages
 		if pkg, ok := repo.Hosted(); ok {
@@ -93,6 +93,7 @@ func aboutHere(repo *prefill.Repository) (about, error) {
 	name, _, ok := repo.Current(pkg)
 	if !ok {
 		name = pkg.Purl
+		a.note("No one tag of a version is checked out: the draft is about all versions. For one, check it out, or: standing new %s@VERSION", name)
 	}
 	p, err := purl.Parse(name)
 	return about{p, pkg.Where, repo}, err

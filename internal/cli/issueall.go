@@ -51,6 +51,9 @@ func (d named) multiply(list []byte, where string) (out []named, err error) {
 	if len(d.Subjects) != 1 {
 		return nil, usage("%s has %d subjects: --versions goes with one", d.file, len(d.Subjects))
 	}
+	if d.Supersedes != "" {
+		return nil, usage("%s supersedes another, which only one can", d.file).hinted("take supersedes out, or issue it without --versions")
+	}
 	base, err := purl.Parse(d.Subjects[0].Purl)
 	if err != nil {
 		return nil, usage("%s: %w", d.file, err)

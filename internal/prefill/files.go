@@ -125,7 +125,7 @@ func gitFindings(g Git) (out []finding) {
 	}
 	if n := len(g.Tags); n > 0 {
 		newest := g.Tags[n-1]
-		out = append(out, finding{id: "BR.02", where: newest.Where, note: fmt.Sprintf("%d tags of versions, up to %s: has every release one?", n, newest.Name)})
+		out = append(out, finding{id: "BR.02", where: newest.Where, note: fmt.Sprintf("versions tagged: %d, up to %s; has every release its own?", n, newest.Name)})
 	}
 	return out
 }
