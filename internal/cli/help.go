@@ -12,6 +12,7 @@ import (
 const overview = `standing shows which security attestations exist for open-source components, and whether they still stand.
 
 Check      check SBOM       tell what is attested about components; reveals nothing
+           report           keep what was found, with its proofs; find it again later
            verify FILE      judge a bundle; never uses the network
            watch SBOM       tell when something happens to them; reveals nothing
            status SUBJECT   ask a log about a purl, digest or id; reveals it to the log
