@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/api"
@@ -243,7 +244,9 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 	if err != nil {
 		return err
 	}
-	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes))
+	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes), grpc.MaxHeaderListSize(maxHeader),
+		grpc.MaxConcurrentStreams(4096), grpc.ConnectionTimeout(10*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 2 * time.Minute}))
 	standingv1.RegisterLogServer(n.grpc, service)
 	mux.Handle("/", metrics.tiles.Measured(&tiles.Handler{
 		List: tiles.Leaves{Backend: n.store, Signed: n.sequencer.Signed}, Checkpoint: log.Prover.Checkpoint, Fail: log.Fail,
@@ -259,13 +262,7 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write(n.trustFile)
 	})
-	n.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-			n.grpc.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	n.handler = mux
 	return nil
 }
 
@@ -287,40 +284,53 @@ func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
 	_, _ = fmt.Fprintln(w, "ok")
 }
 
-// Serve serves the node on l until ctx ends: HTTP/1 and unencrypted HTTP/2 on
-// one address. TLS belongs to a proxy in front.
+// maxHeader is the size in bytes of the largest header of a request.
+const maxHeader = 16 << 10
+
+// Serve serves the node on l until ctx ends: HTTP/1 and gRPC on one address. TLS
+// belongs to a proxy in front.
 func (n *Node) Serve(ctx context.Context, l net.Listener) error {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
 	srv := &http.Server{
-		Handler: n.handler, Protocols: protocols, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
+		Handler: n.handler, ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 16 << 10,
+		MaxHeaderBytes: maxHeader,
 	}
 	g, gctx := errgroup.WithContext(ctx)
+	if n.grpc != nil {
+		http1, http2, end := split(l)
+		defer end()
+		l = http1
+		g.Go(func() error { return unlessDone(gctx, n.grpc.Serve(http2)) })
+	}
 	if n.sequencer != nil {
 		g.Go(func() error { return n.sequencer.Run(gctx) })
 		g.Go(func() error { return n.watch(gctx) })
 	}
-	g.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	g.Go(func() error { return unlessDone(gctx, srv.Serve(l)) })
 	g.Go(func() error {
 		<-gctx.Done()
 		// Whoever waits for a turn is told that the node stops; then the
 		// connections end.
 		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
+		if n.grpc != nil {
+			defer context.AfterFunc(sctx, n.grpc.Stop)()
+			n.grpc.GracefulStop()
+		}
 		if err := srv.Shutdown(sctx); err != nil {
 			return srv.Close()
 		}
 		return nil
 	})
 	return g.Wait()
+}
+
+// unlessDone returns err, with which a server has ended, unless it was told to.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // watch ends when the store fails: nothing can be read any more, and only a new
