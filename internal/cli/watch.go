@@ -86,7 +86,8 @@ func (a *app) watch(ctx context.Context, file string, f watchFlags) error {
 	}
 	for {
 		err := w.look(ctx)
-		if f.once {
+		// Until this process ends a copy that is damaged cannot be opened again.
+		if f.once || errors.Is(err, mirror.ErrDamaged) {
 			if err == nil && w.bad {
 				err = quiet(exitNot)
 			}

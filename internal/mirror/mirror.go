@@ -43,6 +43,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -120,11 +121,8 @@ func Open(ctx context.Context, cfg Config) (*Mirror, error) {
 	m.store, err = embedded.Open(ctx, embedded.Options{
 		Dir: cfg.Dir, FS: cfg.FS, Logger: cfg.Logger, MemTableSize: memTableSize, CacheSize: cacheSize,
 	})
-	if errors.Is(err, embedded.ErrInUse) {
-		return nil, fmt.Errorf("%w: %s: wait until it has ended", ErrInUse, cfg.Dir)
-	}
 	if err != nil {
-		return nil, m.explain(err)
+		return nil, m.explainOpen(ctx, err)
 	}
 	if err := m.check(ctx); err != nil {
 		return nil, errors.Join(m.explain(err), m.store.Close())
@@ -136,22 +134,44 @@ func Open(ctx context.Context, cfg Config) (*Mirror, error) {
 // Close releases the directory.
 func (m *Mirror) Close() error { return m.store.Close() }
 
+// explainOpen says what to do about a store that cannot be opened.
+func (m *Mirror) explainOpen(ctx context.Context, err error) error {
+	errno, system := errors.AsType[syscall.Errno](err)
+	switch {
+	case errors.Is(err, embedded.ErrInUse):
+		return fmt.Errorf("%w: %s: wait until it has ended", ErrInUse, m.cfg.Dir)
+	// The disk is full, or not ours; or files are missing.
+	case ctx.Err() != nil, system && errno != syscall.ENOENT:
+		return m.explain(err)
+	}
+	// Nothing but damage keeps Pebble from opening what it wrote.
+	return m.damaged(err)
+}
+
 // explain says what to do about a store that is damaged.
 func (m *Mirror) explain(err error) error {
+	if err == nil || errors.Is(err, ErrDamaged) {
+		return err
+	}
 	if errors.Is(err, backend.ErrDamaged) || errors.Is(err, pebble.ErrCorruption) {
-		return fmt.Errorf("%w: delete %s, it is made again: %w", ErrDamaged, m.cfg.Dir, err)
+		return m.damaged(err)
+	}
+	// What comes through Trillian has lost its cause; the store knows it.
+	if m.store != nil {
+		if _, failed := m.store.Root(context.Background()); errors.Is(failed, backend.ErrDamaged) {
+			return m.damaged(err)
+		}
 	}
 	return err
 }
 
+func (m *Mirror) damaged(err error) error {
+	return fmt.Errorf("%w: delete %s, it is made again: %w", ErrDamaged, m.cfg.Dir, err)
+}
+
 // Explain turns an error met while reading a State into ErrDamaged, if the copy
 // is.
-func (m *Mirror) Explain(err error) error {
-	if errors.Is(err, ErrDamaged) {
-		return err
-	}
-	return m.explain(err)
-}
+func (m *Mirror) Explain(err error) error { return m.explain(err) }
 
 // Prover proves from the copy, for those who serve it.
 func (m *Mirror) Prover() *prover.Prover { return m.prover }
