@@ -78,12 +78,19 @@ func parseInsights(text []byte) ([]insight, error) {
 	return out, err
 }
 
-// maxDepth bounds nesting: the schemas need seven levels.
-const maxDepth = 32
+// The schemas need seven levels and paths of some 60 bytes. A long key is part
+// of the path of all that is below it, and could make much of little.
+const (
+	maxDepth = 32
+	maxPath  = 200
+)
 
 func walkYAML(n *yaml.Node, path string, depth int, out *[]insight) error {
 	if depth > maxDepth {
 		return errors.New("nested too deeply")
+	}
+	if len(path) > maxPath {
+		return errors.New("it has a key of unlikely length")
 	}
 	under := func(name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 	switch n.Kind {
@@ -214,5 +221,5 @@ func team(f *File, list []insight) []finding {
 
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return line[:min(len(line), 120)]
 }

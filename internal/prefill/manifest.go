@@ -2,11 +2,12 @@ package prefill
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -183,34 +184,22 @@ func tomlString(s string) string {
 // readPom reads the coordinates of a project; the group may be its parent's.
 // Properties are not expanded.
 func readPom(data []byte) manifest {
-	d := xml.NewDecoder(bytes.NewReader(data))
-	d.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, io.ErrUnexpectedEOF }
-	text := map[string]string{}
+	var group, parent, artifact, version string
 	line := 1
-	var stack []string
-	for len(stack) <= maxDepth {
-		tok, err := d.Token()
-		if err != nil {
-			break
+	walkXML(data, func(stack []string, text string, n int) {
+		is := func(path ...string) bool { return slices.Equal(stack, path) }
+		switch {
+		case is("project", "groupId"):
+			group += text
+		case is("project", "parent", "groupId"):
+			parent += text
+		case is("project", "artifactId"):
+			artifact, line = artifact+text, n
+		case is("project", "version"):
+			version += text
 		}
-		switch tok := tok.(type) {
-		case xml.StartElement:
-			if stack = append(stack, tok.Name.Local); strings.Join(stack, "/") == "project/artifactId" {
-				line, _ = d.InputPos()
-			}
-		case xml.EndElement:
-			stack = stack[:len(stack)-1]
-		case xml.CharData:
-			if len(stack) <= 3 {
-				text[strings.Join(stack, "/")] += strings.TrimSpace(string(tok))
-			}
-		}
-	}
-	group, artifact := text["project/groupId"], text["project/artifactId"]
-	if group == "" {
-		group = text["project/parent/groupId"]
-	}
-	version := text["project/version"]
+	})
+	group = cmp.Or(group, parent)
 	if group == "" || artifact == "" || strings.Contains(group+artifact, "${") {
 		return manifest{}
 	}
@@ -218,6 +207,28 @@ func readPom(data []byte) manifest {
 		version = ""
 	}
 	return manifest{"pkg:maven/" + escapeSegments(group) + "/" + escapeSegments(artifact), version, line}
+}
+
+// walkXML calls f with each text, the elements around it and its line, until
+// something is wrong with the document.
+func walkXML(data []byte, f func(stack []string, text string, line int)) {
+	d := xml.NewDecoder(bytes.NewReader(data))
+	var stack []string
+	for len(stack) <= maxDepth {
+		tok, err := d.Token()
+		if err != nil {
+			return
+		}
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			stack = append(stack, tok.Name.Local)
+		case xml.EndElement:
+			stack = stack[:len(stack)-1]
+		case xml.CharData:
+			line, _ := d.InputPos()
+			f(stack, strings.TrimSpace(string(tok)), line)
+		}
+	}
 }
 
 // Named returns the package with the purl, as a manifest or the address of

@@ -16,6 +16,7 @@ const (
 	maxText   = 256 << 10 // bytes of a file that is read
 	maxHashed = 32 << 20  // bytes of a file that is hashed
 	maxNames  = 4096      // names in a directory
+	maxListed = 1 << 17   // names in all
 	maxTags   = 16384
 )
 
@@ -24,8 +25,9 @@ var linkPattern = regexp.MustCompile(`^https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=
 // tree reads files below a directory, and never leaves it: os.Root follows
 // symbolic links only within.
 type tree struct {
-	root  *os.Root
-	notes []string
+	root   *os.Root
+	notes  []string
+	listed int // names so far
 }
 
 func (t *tree) note(format string, args ...any) {
@@ -72,7 +74,7 @@ func (t *tree) file(name string) *File {
 // left out.
 func (t *tree) list(dir string) []fs.DirEntry {
 	info, err := t.root.Stat(dir)
-	if err != nil || !info.IsDir() {
+	if err != nil || !info.IsDir() || t.listed > maxListed {
 		return nil
 	}
 	f, err := t.root.Open(dir)
@@ -81,6 +83,7 @@ func (t *tree) list(dir string) []fs.DirEntry {
 	}
 	defer f.Close()
 	entries, _ := f.ReadDir(maxNames) // what could be read is good enough
+	t.listed += len(entries)
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	if len(entries) == maxNames {
 		t.note("%s has more than %d names; some were not looked at", dir, maxNames)
