@@ -1,6 +1,7 @@
 package mapstore
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -15,6 +16,9 @@ import (
 // It is safe for concurrent use; its zero value is empty. One Cache serves one
 // store.
 type Cache struct {
+	// Versions is how many are kept; 0 means 6.
+	Versions int
+
 	mu   sync.Mutex
 	tops []cached // the one used last is last
 }
@@ -24,9 +28,9 @@ type cached struct {
 	top     *tile
 }
 
-// cachedVersions is the number of versions in a Cache. Readers use the version
-// published last, which with the newest one and those on the way to be
-// published is a handful.
+// cachedVersions is the number of versions in a Cache, unless it says another.
+// Readers use the version published last, which with the newest one and those
+// on the way to be published is a handful.
 const cachedVersions = 6
 
 // get returns the tiles of a version that is in view.
@@ -57,7 +61,7 @@ func (c *Cache) get(view backend.View, m meta) (*tile, error) {
 
 // put keeps the tiles of a version. The lock is held.
 func (c *Cache) put(version uint64, top *tile) {
-	if len(c.tops) >= cachedVersions {
+	if len(c.tops) >= cmp.Or(c.Versions, cachedVersions) {
 		c.tops = slices.Delete(c.tops, 0, 1)
 	}
 	c.tops = append(c.tops, cached{version, top})

@@ -20,7 +20,7 @@ const (
 	width = torchwood.TileWidth
 	// chunkBundles is the number of entry bundles that are fetched at once,
 	// and stored in one write.
-	chunkBundles = 8
+	chunkBundles = 4
 )
 
 // item is a leaf under the root of the checkpoint.

@@ -116,7 +116,7 @@ func Open(ctx context.Context, cfg Config) (*Mirror, error) {
 			return nil, err
 		}
 	}
-	m := &Mirror{cfg: cfg, cache: new(mapstore.Cache), chunk: chunkBundles}
+	m := &Mirror{cfg: cfg, cache: &mapstore.Cache{Versions: 2}, chunk: chunkBundles}
 	var err error
 	m.store, err = embedded.Open(ctx, embedded.Options{
 		Dir: cfg.Dir, FS: cfg.FS, Logger: cfg.Logger, MemTableSize: memTableSize, CacheSize: cacheSize,
