@@ -214,7 +214,11 @@ func (a *app) send(ctx context.Context, log target, e *entry.Entry, out *publish
 		again = ", where it was before"
 	}
 	a.say("logged %s at index %d of %s%s", r.ID, r.Index, log.Origin, again)
-	return a.fetchBundle(ctx, log, e, out)
+	err = a.fetchBundle(ctx, log, e, out)
+	if out.Bundle != "" {
+		a.say("wrote %s", out.Bundle)
+	}
+	return err
 }
 
 func unsent(err error, file string) error {
@@ -241,11 +245,15 @@ func (a *app) fetchBundle(ctx context.Context, log target, e *entry.Entry, out *
 		a.note("no checkpoint with its quorum covers it yet; run \"standing submit %s\" later", out.File)
 		return nil
 	}
+	return a.writeBundle(r.Bundle, out)
+}
+
+// writeBundle saves a bundle beside the entry, in place of an older one.
+func (a *app) writeBundle(data []byte, out *published) error {
 	path := withoutSuffix(out.File, entrySuffix, ".json") + bundleSuffix
-	if err := keyfile.WriteFile(path, r.Bundle, 0o644); err != nil {
+	if err := keyfile.WriteFile(path, data, 0o644); err != nil {
 		return err
 	}
 	out.Bundle = path
-	a.say("wrote %s", path)
 	return nil
 }

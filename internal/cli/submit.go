@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/http"
 	"path/filepath"
@@ -201,17 +202,23 @@ func (a *app) submitTo(ctx context.Context, l target, items []*submitItem) {
 	a.bundles(ctx, l, items)
 }
 
-// bundles fetches the bundles of the attestations that were logged.
+// bundles fetches the bundles of the attestations that were logged. The first is
+// waited for; by then there mostly is a checkpoint that covers the others, too.
 func (a *app) bundles(ctx context.Context, l target, items []*submitItem) {
+	c, err := l.dial(client.Config{Attempts: 1})
+	if err != nil {
+		return // it was dialled before
+	}
+	waited := false
 	for n, item := range items {
 		if !item.Logged || item.entry.Kind != entry.KindAttestation {
 			continue
 		}
 		out := published{File: item.File}
-		if err := a.fetchBundle(ctx, l, item.entry, &out); err != nil {
+		if err := a.bundle(ctx, c, l, item, waited, &out); err != nil {
 			a.note("standing: %s: %v", item.File, err)
 		}
-		item.Bundle = out.Bundle
+		item.Bundle, waited = out.Bundle, true
 		if out.Bundle == "" {
 			return // no checkpoint covers them yet: the rest would wait as long
 		}
@@ -219,6 +226,16 @@ func (a *app) bundles(ctx context.Context, l target, items []*submitItem) {
 			a.progress("bundle %d of %d", n+1, len(items))
 		}
 	}
+}
+
+// bundle fetches one bundle: at once if there is one, else by waiting.
+func (a *app) bundle(ctx context.Context, c *client.Client, l target, item *submitItem, atOnce bool, out *published) error {
+	if atOnce {
+		if data, err := c.Bundle(ctx, item.ID); err == nil && json.Valid(data) {
+			return a.writeBundle(data, out)
+		}
+	}
+	return a.fetchBundle(ctx, l, item.entry, out)
 }
 
 // settle prints what became of each item, in one line, and then each next step
@@ -239,7 +256,11 @@ func (a *app) settle(items []*submitItem) error {
 		case item.Before:
 			a.say("%s: logged %s before, as %s shows", item.File, item.ID, item.Bundle)
 		default:
-			a.say("%s: logged %s at index %d of %s", item.File, item.ID, item.Index, item.Log)
+			line := fmt.Sprintf("%s: logged %s at index %d of %s", item.File, item.ID, item.Index, item.Log)
+			if item.Bundle != "" {
+				line += "; wrote " + item.Bundle
+			}
+			a.say("%s", line)
 		}
 	}
 	for _, hint := range hints {
