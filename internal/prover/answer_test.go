@@ -3,7 +3,6 @@ package prover_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -166,53 +165,50 @@ func TestAnswer(t *testing.T) {
 // TestAnswerTooLong: what does not fit into one bundle goes into the next, and
 // what does not fit into any is said not to be shown, while the rest is.
 func TestAnswerTooLong(t *testing.T) {
+	const most = 100 << 10
 	n := testnode.New(t, origin)
 	key := n.Enrol("steward", 1).Keys[0]
-	large := func(purls ...string) []byte {
-		a := testlog.Claims(origin, n.Unix(), 1)
-		for i := range 200 {
-			a.Claims.Items = append(a.Claims.Items, entry.Claim{ID: fmt.Sprintf("XX.%03d", i), Answer: "yes", Link: "https://evidence.example/" + strings.Repeat("x", 150)})
-		}
-		var subjects []entry.Subject
-		for _, p := range purls {
-			subjects = append(subjects, testlog.Component(p))
-		}
-		return testlog.Attest(key, a, subjects...).Leaf
-	}
-	// A package of 310 versions that are just too much for a bundle to open, and
-	// three components of 90 attestations of an artifact each.
+	// A package of 90 versions, which are too much for a bundle to open, and
+	// three components of 10 attestations each, of which two fit.
 	i := 0
-	n.Fill(600, func(uint64) []byte {
-		i++
-		if i <= 310 {
-			return large(fmt.Sprintf("pkg:npm/widget@%d.0.0", i))
-		}
+	n.Fill(126, func(uint64) []byte {
 		n.Advance(time.Second) // the next one has another id
-		return large(fmt.Sprintf("pkg:npm/gadget-%d@1.0.0", i%3))
+		i++
+		name := fmt.Sprintf("pkg:npm/widget@%d.0.0", i)
+		if i > 90 {
+			name = fmt.Sprintf("pkg:npm/gadget-%d@1.0.0", i%3)
+		}
+		return testlog.Attest(key, testlog.Claims(origin, n.Unix(), 19), testlog.Component(name)).Leaf
 	})
 	s := n.State()
 	defer s.Close()
-	gadgets := []string{"pkg:npm/gadget-0@1.0.0", "pkg:npm/gadget-1@1.0.0", "pkg:npm/gadget-2@1.0.0"}
-	next := 0
-	for _, r := range answer(t, n, s, 2, gadgets...) {
-		for i, sub := range r.Subjects {
-			if sub.Incomplete != "" || i%2 == 0 && sub.Data != gadgets[next+i/2] {
-				t.Errorf("%s: %+v", gadgets[next+i/2], sub)
-			}
+	answer := func(want int, subjects ...string) *verify.Report {
+		t.Helper()
+		file, k, err := s.AnswerWithin(most, subjects...)
+		if err != nil || k != want || len(file) > most {
+			t.Fatalf("%d bytes about %d subjects, want %d: %v", len(file), k, want, err)
 		}
-		next += len(r.Subjects) / 2
+		r := verify.Bundle(file, n.Reader())
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		return r
 	}
-	if next != len(gadgets) {
-		t.Errorf("%d subjects are answered, want %d", next, len(gadgets))
+	gadgets := []string{"pkg:npm/gadget-0@1.0.0", "pkg:npm/gadget-1@1.0.0", "pkg:npm/gadget-2@1.0.0"}
+	for at, k := range map[int]int{0: 2, 2: 1} {
+		r := answer(k, gadgets[at:]...)
+		if len(r.Subjects) != 2*k || r.Subjects[0].Data != gadgets[at] || r.Verdict != verify.Active {
+			t.Errorf("%s: %v, %+v", gadgets[at], r.Verdict, r.Subjects)
+		}
 	}
-	r := answer(t, n, s, 1, "pkg:npm/widget@7.0.0", "pkg:npm/widget@8.0.0", "pkg:npm/gadget-1@1.0.0")[0]
-	if len(r.Subjects) != 5 || r.Verdict != verify.NoEvidence || len(r.Subject("pkg:npm/widget@8.0.0").Results) != 1 {
+	r := answer(3, "pkg:npm/widget@7.0.0", "pkg:npm/widget@8.0.0", "pkg:npm/gadget-1@1.0.0")
+	if len(r.Subjects) != 5 || r.Verdict != verify.NoEvidence || len(r.Subject("pkg:npm/widget@8.0.0").Results) != 1 || r.Subject("pkg:npm/gadget-1").Incomplete != "" {
 		t.Errorf("%v, %d results, %+v", r.Verdict, len(r.Results), r.Subjects)
 	}
-	if s := r.Subject("pkg:npm/widget"); s == nil || s.Incomplete == "" || s.Count != 310 || s.Events != nil || len(s.Opened) > 0 {
+	if s := r.Subject("pkg:npm/widget"); s == nil || s.Incomplete == "" || s.Count != 90 || s.Events != nil || len(s.Opened) > 0 {
 		t.Errorf("a list that is too long: %+v", s)
 	}
-	if s := answer(t, n, s, 1, "pkg:npm/widget")[0].Subject("pkg:npm/widget"); s.Incomplete == "" || s.Count != 310 {
+	if s := answer(1, "pkg:npm/widget").Subject("pkg:npm/widget"); s.Incomplete == "" || s.Count != 90 {
 		t.Errorf("a package that is too large: %+v", s)
 	}
 }
