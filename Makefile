@@ -20,7 +20,7 @@ help: ## show this list
 build: ## build the commands into bin/
 	go build -o bin/ ./cmd/...
 
-test: ## run all tests (no Docker, no network but localhost and Debian's promtool)
+test: ## run all tests (no Docker, no network but localhost and Debian's promtool and Chromium)
 	go test ./...
 
 sim: ## simulate 10,000 schedules of crashes, lost replies and second writers (test runs 500)

@@ -26,14 +26,14 @@ const (
 // about.
 type scene struct {
 	*testnode.Node
-	t                *testing.T
+	t                testing.TB
 	steward, another *testlog.Party
 	names            map[string]string // by id
 	doc              sbom.Document
 	want             []string // per component: verdict, severity, attestations
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t testing.TB) *scene {
 	s := &scene{Node: testnode.New(t, origin), t: t, names: map[string]string{}}
 	s.doc = sbom.Document{Format: "CycloneDX 1.6 JSON", Product: "gateway@3.1", Digest: [32]byte{1}}
 	s.steward, s.another = s.Enrol("steward", 3), s.Enrol("another", 1)

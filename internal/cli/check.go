@@ -47,10 +47,12 @@ that cannot be looked up are listed, too.
                          (default: all that do not stand, and all that nothing can be
                          told of, but unnamed)
   --log ORIGIN|URL       ask this log only
-  --allow-unwitnessed    take a log's word alone, where the trust file says quorum none`,
+  --allow-unwitnessed    take a log's word alone, where the trust file says quorum none
+  -o text|json|html      html is one page, to read and to print, that needs nothing else`,
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return a.check(cmd.Context(), args[0], f)
 		})
+	cmd.Annotations = map[string]string{outputs: "html"}
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "")
 	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "")
 	cmd.Flags().StringVar(&f.log, "log", "", "")
@@ -83,6 +85,11 @@ func (a *app) check(ctx context.Context, file string, f checkFlags) error {
 	code := r.ExitCode(failOn, f.unwitnessed)
 	if code == exitCannotTell && unreachable {
 		code = exitUnreachable
+	}
+	if a.output == "html" {
+		if err := r.HTML(a.stdout); err != nil {
+			return err
+		}
 	}
 	r.Text(a.say)
 	a.result(struct {

@@ -51,6 +51,9 @@ const (
 	exitUnreachable = 75 // no answer from the log; nothing is lost
 )
 
+// outputs annotates a command that has more of them than text and json.
+const outputs = "outputs"
+
 // app is one run of the command.
 type app struct {
 	stdin          *bufio.Reader
@@ -107,9 +110,9 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.trustFile, "trust", "", "")
 	f.StringVarP(&a.output, "output", "o", "text", "")
 	f.DurationVar(&a.maxAge, "max-age", 24*time.Hour, "")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if a.output != "text" && a.output != "json" {
-			return usage("-o %q is neither text nor json", a.output)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if known := append([]string{"text", "json"}, strings.Fields(cmd.Annotations[outputs])...); !slices.Contains(known, a.output) {
+			return usage("-o %q is none of %s", a.output, strings.Join(known, ", "))
 		}
 		if a.maxAge <= 0 {
 			return usage("--max-age %v is not positive", a.maxAge)
@@ -244,7 +247,7 @@ func printable(s string) string {
 
 // note prints a line for people, beside the output.
 func (a *app) note(format string, args ...any) {
-	if a.output == "text" {
+	if a.output != "json" {
 		a.tell(format, args...)
 	}
 }

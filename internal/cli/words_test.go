@@ -41,6 +41,11 @@ func TestWords(t *testing.T) {
 		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn", "../../personality/vers"} {
 		checkStrings(t, dir)
 	}
+	page, err := os.ReadFile("../check/page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWords(t, "page.html", string(page))
 	for _, e := range reason.Table() {
 		checkWords(t, string(e.Code), e.Meaning+". "+e.NextStep)
 	}
