@@ -18,11 +18,16 @@ import (
 // Shortcut returns the writes that let the next process open this version, and
 // those soon after it, in a fraction of the time. They are for an Append of
 // their own or with others; about five bytes for each map key.
-func (s *Snapshot) Shortcut() []backend.Write {
-	writes := make([]backend.Write, 0, len(s.top.slots))
-	for i := range s.top.slots {
-		b := binary.BigEndian.AppendUint64([]byte{format}, s.meta.version)
-		b = s.top.appendSlot(b, i)
+func (s *Snapshot) Shortcut() []backend.Write { return cached{s.meta.version, s.top}.shortcut() }
+
+// Shortcut is that of the version which the last Commit has made.
+func (b *Batch) Shortcut() []backend.Write { return b.next.shortcut() }
+
+func (c cached) shortcut() []backend.Write {
+	writes := make([]backend.Write, 0, len(c.top.slots))
+	for i := range c.top.slots {
+		b := binary.BigEndian.AppendUint64([]byte{format}, c.version)
+		b = c.top.appendSlot(b, i)
 		key := shortcutKey(i)
 		writes = append(writes, backend.Write{Key: key, Value: addSum(key, b)})
 	}
@@ -131,56 +136,79 @@ func loadShortcut(view backend.View, m meta) (*tile, error) {
 			return nil, err
 		}
 	}
-	changed, few, err := changedSince(view, from, m)
+	keys, few, err := changedSince(view, from, m)
 	if !few || err != nil {
 		return nil, err
 	}
-	if err := root.refresh(view, changed, m.version); err != nil {
+	if err := root.refresh(view, keys, m.version); err != nil {
 		return nil, err
 	}
 	root.sumAll()
 	return root, nil
 }
 
+// changed is a map key and the version in which it got a record.
+type changed struct {
+	key     Hash
+	version uint64
+}
+
 // changedSince returns the map keys that have got a record in the versions from
 // from, exclusive, to m, sorted, if they are few: otherwise to read all buckets
 // is better.
-func changedSince(view backend.View, from uint64, m meta) (changed []Hash, few bool, err error) {
+func changedSince(view backend.View, from uint64, m meta) (keys []changed, few bool, err error) {
 	most := int(m.keys / 8)
 	first := recordKey(from+1, Hash{})
 	err = view.Scan(first, recordKey(m.version+1, Hash{}), func(key, _ []byte) bool {
-		if len(key) == len(first) {
-			changed = append(changed, Hash(key[len(key)-32:]))
+		if n := len(key); n == len(first) {
+			keys = append(keys, changed{Hash(key[n-32:]), binary.BigEndian.Uint64(key[n-40:])})
 		}
-		return len(changed) <= most
+		return len(keys) <= most
 	})
-	slices.SortFunc(changed, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
-	return changed, len(changed) <= most, err
+	slices.SortFunc(keys, func(a, b changed) int { return bytes.Compare(a.key[:], b.key[:]) })
+	return keys, len(keys) <= most, err
 }
 
 // refresh reads the buckets in which the keys, which are sorted, are now.
-func (t *tile) refresh(view backend.View, keys []Hash, version uint64) error {
-	var last path
-	for i := range keys {
-		if last.n > 0 && last.above(&keys[i]) {
-			continue
-		}
+func (t *tile) refresh(view backend.View, keys []changed, version uint64) error {
+	for len(keys) > 0 {
 		in, p := t, path{}
-		j := nibble(&keys[i], 0)
+		j := nibble(&keys[0].key, 0)
 		for in.slots[j].kind == slotTile {
 			in, p = in.slots[j].below, p.child(j)
-			j = nibble(&keys[i], p.n)
+			j = nibble(&keys[0].key, p.n)
 		}
-		last = p.child(j)
+		p = p.child(j)
+		newest, n := uint64(0), 0
+		for ; n < len(keys) && p.above(&keys[n].key); n++ {
+			newest = max(newest, keys[n].version)
+		}
+		keys = keys[n:]
 		in.clear(j)
-		// Behind a path, and before the next one, come those below it.
-		from := ref{0, last}.key()
-		to := append(from[:len(from)-9:len(from)-9], 17)
-		if err := t.read(view, from, to, version); err != nil {
+		if err := in.reread(view, j, ref{newest, p}, t, version); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reread fills slot j of t, which is at the path of r and empty: with the bucket
+// r, or, if it has been split, with those below, which go into root.
+func (t *tile) reread(view backend.View, j int, r ref, root *tile, version uint64) error {
+	value, err := view.Get(r.key())
+	if err != nil {
+		return err
+	}
+	if value != nil {
+		n, top, err := parseHeadOf(value)
+		if err == nil {
+			t.setBucket(j, r.version, top, n, nil)
+		}
+		return err
+	}
+	// Behind a path, and before the next one, come those below it.
+	from := ref{0, r.path}.key()
+	return root.read(view, from, append(from[:len(from)-9:len(from)-9], 17), version)
 }
 
 // clear empties slot i. The nodes above are out of date until sumAll is called.

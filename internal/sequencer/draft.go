@@ -180,12 +180,22 @@ func (s *Sequencer) finish(d *draft) error {
 		return err
 	}
 	d.side = append(side, indexWrites(d.items, size)...)
+	if size-s.shortcut >= max(shortcutMin, size/shortcutPart) {
+		d.side, s.shortcut = append(d.side, d.state.Shortcut()...), size
+	}
 	slices.SortFunc(d.side, func(a, b backend.Write) int { return bytes.Compare(a.Key, b.Key) })
 	d.state.Committed()
 	s.tree, s.sealed = d.tree, d.sealed
 	s.lastSeal = lastSeal{d.seal.Index, d.seal.SealedAt, true}
 	return nil
 }
+
+// A shortcut to the map is written when the log has grown by a part since the
+// last, and by some leaves: so a start, after a crash too, reads few buckets.
+const (
+	shortcutPart = 32
+	shortcutMin  = 8192
+)
 
 // newSeal writes the lines of the seal at index.
 func (s *Sequencer) newSeal(index uint64, prefix Hash, fn uint16, r mapstore.Result) *seal.Seal {

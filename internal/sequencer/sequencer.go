@@ -135,6 +135,7 @@ type Sequencer struct {
 	tree     *compact.Range // of the leaves drafted
 	lastSeal lastSeal
 	sealed   []uint64 // sizes of the last keptVersions seals, ascending
+	shortcut uint64   // version of the newest shortcut to the map
 	reserved backend.Root
 
 	halted    atomic.Pointer[haltError] // why nothing is written any more

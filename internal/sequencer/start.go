@@ -10,6 +10,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -46,8 +47,19 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
 	if err := s.loadPublished(ctx, root); err != nil {
 		return nil, err
 	}
+	if err := s.loadShortcut(); err != nil {
+		return nil, err
+	}
 	s.cfg.Metrics.of.Store(s)
 	return s, s.sign(ctx, root, s.lastSeal.sealedAt)
+}
+
+// loadShortcut finds the version of the shortcut.
+func (s *Sequencer) loadShortcut() (err error) {
+	view := s.cfg.Backend.View()
+	defer view.Close()
+	s.shortcut, err = mapstore.ShortcutVersion(view)
+	return err
 }
 
 // checkReserved checks that the tree extends the one reserved last.

@@ -307,3 +307,34 @@ func TestSealedStates(t *testing.T) {
 	sealed = append(sealed, r.takes(s, r.attest(1002))[0].Sealed)
 	check()
 }
+
+// TestShortcut lets a log seem to have grown since the last shortcut to its map:
+// the next turn writes one, which a start finds, and the one after it does not.
+func TestShortcut(t *testing.T) {
+	s := start(t, nil)
+	s.stop()
+	w := s.rig.open(s.b)
+	version := func() uint64 {
+		view := s.b.View()
+		defer view.Close()
+		v, err := mapstore.ShortcutVersion(view)
+		s.must(err)
+		return v
+	}
+	if got := version(); got != 0 {
+		t.Errorf("a small log has a shortcut, of version %d", got)
+	}
+	w.shortcut = w.SignedSize() - shortcutMin // below zero, but only the distance counts
+	s.takes(w, s.attest(1))
+	size := w.SignedSize()
+	s.takes(w, s.attest(2))
+	if got := version(); got != size {
+		t.Errorf("shortcut of version %d, want %d", got, size)
+	}
+	w = s.rig.open(s.b)
+	s.takes(w, s.attest(3))
+	if got := version(); w.shortcut != size || got != size {
+		t.Errorf("shortcut of version %d, remembered as %d, want %d", got, w.shortcut, size)
+	}
+	replay(t, s.b)
+}
