@@ -48,11 +48,14 @@ that cannot be looked up are listed, too.
                          told of, but unnamed)
   --log ORIGIN|URL       ask this log only
   --allow-unwitnessed    take a log's word alone, where the trust file says quorum none
-  -o text|json|html      html is one page, to read and to print, that needs nothing else`,
+  -o text|json|html|cyclonedx
+                         html is one page, to read and to print, that needs nothing
+                         else; cyclonedx is the SBOM with what was found in it, as
+                         claims of the parties that make them, and of nobody else`,
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return a.check(cmd.Context(), args[0], f)
 		})
-	cmd.Annotations = map[string]string{outputs: "html"}
+	cmd.Annotations = map[string]string{outputs: "html cyclonedx"}
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "")
 	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "")
 	cmd.Flags().StringVar(&f.log, "log", "", "")
@@ -73,7 +76,7 @@ func (a *app) check(ctx context.Context, file string, f checkFlags) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.readSBOM(file)
+	doc, data, err := a.readSBOM(file)
 	if err != nil {
 		return err
 	}
@@ -86,10 +89,17 @@ func (a *app) check(ctx context.Context, file string, f checkFlags) error {
 	if code == exitCannotTell && unreachable {
 		code = exitUnreachable
 	}
-	if a.output == "html" {
-		if err := r.HTML(a.stdout); err != nil {
-			return err
-		}
+	switch a.output {
+	case "html":
+		err = r.HTML(a.stdout)
+	case "cyclonedx":
+		err = r.CycloneDX(a.stdout, doc, data)
+	}
+	if errors.Is(err, check.ErrAnnotated) {
+		return usage("%s: %w", file, err).hinted("name the SBOM that it was made from")
+	}
+	if err != nil {
+		return err
 	}
 	r.Text(a.say)
 	a.result(struct {
@@ -112,16 +122,17 @@ func pickLogs(p *trust.Policy, name string) ([]target, error) {
 	return all, nil
 }
 
-func (a *app) readSBOM(file string) (*sbom.Document, error) {
+// readSBOM returns an SBOM, and its bytes.
+func (a *app) readSBOM(file string) (*sbom.Document, []byte, error) {
 	data, err := a.readFile(file, sbom.MaxSize)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	doc, err := sbom.Parse(data)
 	if e, ok := errors.AsType[*sbom.Error](err); ok {
-		return nil, usage("%s: %w", file, err).hinted(e.Next)
+		return nil, nil, usage("%s: %w", file, err).hinted(e.Next)
 	}
-	return doc, err
+	return doc, data, err
 }
 
 // gather syncs the logs and has the copies prove what they have about the

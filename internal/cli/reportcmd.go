@@ -90,7 +90,7 @@ func (a *app) reportSave(ctx context.Context, file string, f saveFlags) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.readSBOM(file)
+	doc, _, err := a.readSBOM(file)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (a *app) openReport(file, sbom string) (*report.Report, error) {
 	if sbom == "" {
 		return saved, nil
 	}
-	doc, err := a.readSBOM(sbom)
+	doc, _, err := a.readSBOM(sbom)
 	if err != nil {
 		return nil, err
 	}

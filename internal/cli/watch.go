@@ -133,7 +133,7 @@ func (a *app) prepareWatch(file string, f watchFlags) (*watching, error) {
 			return nil, usage("--post: %v", err)
 		}
 	}
-	doc, err := a.readSBOM(file)
+	doc, _, err := a.readSBOM(file)
 	if err != nil {
 		return nil, err
 	}
