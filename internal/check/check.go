@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,7 +28,8 @@ import (
 	"github.com/standing-log/standing/personality/verify"
 )
 
-// Answerer proves what a log has about subjects. A *prover.State is one.
+// Answerer proves what a log has about subjects, and may be asked by several
+// goroutines at a time. A *prover.State is one.
 type Answerer interface {
 	// Answer returns a bundle about the first n subjects, n > 0.
 	Answer(subjects ...string) (file []byte, n int, err error)
@@ -43,26 +45,44 @@ type Evidence struct {
 	Contradicts bool
 }
 
+// askAtOnce is the number of subjects that are asked about in one go: enough for
+// bundles to share what they have in common, and few enough for all processors
+// to have work.
+const askAtOnce = 1000
+
 // Ask has a log prove what it has about the components.
 func Ask(components []sbom.Component, log Answerer) ([][]byte, error) {
-	var subjects []string
+	chunks := slices.Collect(slices.Chunk(subjects(components), askAtOnce))
+	answers := make([][][]byte, len(chunks))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, rest := range chunks {
+		g.Go(func() error {
+			for len(rest) > 0 {
+				b, n, err := log.Answer(rest...)
+				if err != nil {
+					return err
+				}
+				answers[i], rest = append(answers[i], b), rest[n:]
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return slices.Concat(answers...), err
+}
+
+// subjects are the names that a log is asked about, each once.
+func subjects(components []sbom.Component) (all []string) {
 	seen := map[string]bool{}
 	for _, c := range components {
 		for _, s := range newTarget(c).subjects() {
 			if !seen[s] {
-				seen[s], subjects = true, append(subjects, s)
+				seen[s], all = true, append(all, s)
 			}
 		}
 	}
-	var bundles [][]byte
-	for len(subjects) > 0 {
-		b, n, err := log.Answer(subjects...)
-		if err != nil {
-			return nil, err
-		}
-		bundles, subjects = append(bundles, b), subjects[n:]
-	}
-	return bundles, nil
+	return all
 }
 
 // Judge tells what the evidence says about the components. doc.Components are
