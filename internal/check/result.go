@@ -14,8 +14,8 @@ const (
 		"replace the manufacturer's own due diligence (Regulation (EU) 2024/2847, Art. 13(5))."
 )
 
-// Result is what there is to say about an SBOM. It is written as JSON as it
-// is; times in it are Unix seconds unless they are strings, which are RFC 3339.
+// Result is what there is to say about an SBOM. Its JSON is what its tags say;
+// times are Unix seconds unless they are strings, which are RFC 3339.
 type Result struct {
 	SBOM       SBOM        `json:"sbom"`
 	Now        time.Time   `json:"judgedAsOf"` // whose clock decides what is expired or stale
@@ -34,7 +34,7 @@ type SBOM struct {
 // Log is a log that was asked, and how fresh its answer is.
 type Log struct {
 	Origin    string    `json:"origin"`
-	Size      uint64    `json:"size,omitempty"`
+	Size      uint64    `json:"size,omitzero"`
 	Root      string    `json:"root,omitempty"` // hex
 	AsOf      time.Time `json:"asOf,omitzero"`  // quorum time, or the seal's own clock if not Witnessed
 	Witnessed bool      `json:"witnessed"`
@@ -71,7 +71,7 @@ const (
 type Component struct {
 	Index    int      `json:"index"`  // in the SBOM's order
 	Parent   int      `json:"parent"` // index of the component it is nested in, or -1
-	Product  bool     `json:"product,omitempty"`
+	Product  bool     `json:"product,omitzero"`
 	Ref      string   `json:"ref,omitempty"`
 	Group    string   `json:"group,omitempty"`
 	Name     string   `json:"name,omitempty"`
@@ -120,7 +120,7 @@ type Attestation struct {
 	Party      string     `json:"party"` // party:<hex>
 	PartyName  string     `json:"partyName"`
 	PartyRoles []string   `json:"partyRoles"` // as enrolled by the log's registrar
-	PartyEnded bool       `json:"partyEnded,omitempty"`
+	PartyEnded bool       `json:"partyEnded,omitzero"`
 	Relation   string     `json:"relation"`
 	Mandate    string     `json:"mandate"` // "none shown": no entry of a log states one today
 	Programme  *Programme `json:"programme,omitempty"`
@@ -162,7 +162,7 @@ type Support struct {
 type Claims struct {
 	Catalogue string  `json:"catalogue"`
 	Version   string  `json:"version"`
-	Points    int     `json:"points,omitempty"`
+	Points    int     `json:"points,omitzero"`
 	Answered  int     `json:"answered"` // yes, no or not-applicable
 	NotStated int     `json:"notStated"`
 	Withdrawn int     `json:"withdrawn"`
@@ -174,7 +174,7 @@ type Claim struct {
 	ID        string `json:"id"`
 	Answer    string `json:"answer"`
 	Link      string `json:"link,omitempty"`
-	Withdrawn bool   `json:"withdrawn,omitempty"`
+	Withdrawn bool   `json:"withdrawn,omitzero"`
 }
 
 // Cause is one thing that speaks against an attestation.
@@ -185,7 +185,7 @@ type Cause struct {
 	Meaning  string             `json:"meaning,omitempty"`
 	Severity catalogue.Severity `json:"severity"`
 	Event    string             `json:"event,omitempty"` // id of the entry behind it
-	Index    uint64             `json:"index,omitempty"` // of that entry
+	Index    uint64             `json:"index,omitzero"`  // of that entry
 	Refs     []string           `json:"refs,omitempty"`
 	Link     string             `json:"link,omitempty"`
 	Since    *uint64            `json:"since,omitempty"`

@@ -58,13 +58,16 @@ func TestJSON(t *testing.T) {
 	s.fill()
 	s.doc.Components = s.doc.Components[:9]
 	r := s.judge()
-	got, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
+	var out bytes.Buffer
+	if err := r.JSON(&out, 1); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "result.json", append(got, '\n'))
-	var again struct{ Components []struct{ Index, Parent int } }
-	if err := json.Unmarshal(got, &again); err != nil || len(again.Components) != 9 || again.Components[8].Index != 8 || again.Components[8].Parent != -1 {
+	golden(t, "result.json", out.Bytes())
+	var again struct {
+		Components []struct{ Index, Parent int }
+		Exit       int
+	}
+	if err := json.Unmarshal(out.Bytes(), &again); err != nil || again.Exit != 1 || len(again.Components) != 9 || again.Components[8].Index != 8 || again.Components[8].Parent != -1 {
 		t.Errorf("%+v, %v", again, err)
 	}
 }

@@ -94,6 +94,10 @@ func (a *app) check(ctx context.Context, file string, f checkFlags) error {
 		err = r.HTML(a.stdout)
 	case "cyclonedx":
 		err = r.CycloneDX(a.stdout, doc, data)
+	case "json":
+		err = r.JSON(a.stdout, code)
+	default:
+		r.Text(a.say)
 	}
 	if errors.Is(err, check.ErrAnnotated) {
 		return usage("%s: %w", file, err).hinted("name the SBOM that it was made from")
@@ -101,11 +105,6 @@ func (a *app) check(ctx context.Context, file string, f checkFlags) error {
 	if err != nil {
 		return err
 	}
-	r.Text(a.say)
-	a.result(struct {
-		*check.Result
-		Exit int `json:"exit"`
-	}{r, code})
 	return quiet(code)
 }
 
