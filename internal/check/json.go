@@ -10,8 +10,9 @@ import (
 // JSON writes the result and the exit code that it leads to. It is written as it
 // is made: with many components it is long.
 func (r *Result) JSON(w io.Writer, exit int) error {
-	return json.MarshalWrite(w, struct {
+	enc := jsontext.NewEncoder(w, jsontext.WithIndent("  "), json.Deterministic(true))
+	return json.MarshalEncode(enc, struct {
 		*Result
 		Exit int `json:"exit"`
-	}{r, exit}, jsontext.WithIndent("  "), json.Deterministic(true))
+	}{r, exit})
 }
