@@ -20,7 +20,10 @@ import (
 type Gatherer struct {
 	Policy  *trust.Policy
 	Clients []*cosign.Client
-	Store   backend.Backend
+	Store   interface {
+		Root(ctx context.Context) (backend.Root, error)
+		ConsistencyProof(ctx context.Context, from, to uint64) ([]backend.Hash, error)
+	}
 	Grace   time.Duration
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -44,13 +47,19 @@ func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 	if err != nil {
 		return nil, err
 	}
+	// What the store holds now: while a slow cosigner was asked about this
+	// size, the log has gone on, and somebody may have offered it the rest.
+	held, err := g.Store.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var ahead error
 	for _, f := range r.Failures {
 		if errors.Is(f.Err, context.Canceled) {
 			continue
 		}
 		g.Log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
-		if contradicts(f.Err) {
+		if contradicts(f.Err, held.Size) {
 			ahead = fmt.Errorf("%w: %v: %v; recover from a mirror", sequencer.ErrRestored, f.Names, f.Err)
 		}
 	}
@@ -61,11 +70,12 @@ func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 }
 
 // contradicts reports whether the cosigner says that it knows another tree of
-// this log than ours: a larger one, another one of this size, or a smaller one
-// that ours does not extend.
-func contradicts(err error) bool {
-	_, larger := errors.AsType[*cosign.AheadError](err)
-	return larger || errors.Is(err, cosign.ErrConflict) || errors.Is(err, cosign.ErrInconsistent)
+// this log than ours: a larger one than we hold, another one of this size, or a
+// smaller one that ours does not extend. One that is only larger than what it
+// was asked about is asked again about what we hold, and then tells.
+func contradicts(err error, held uint64) bool {
+	ahead, larger := errors.AsType[*cosign.AheadError](err)
+	return larger && ahead.Size > held || errors.Is(err, cosign.ErrConflict) || errors.Is(err, cosign.ErrInconsistent)
 }
 
 // inProcess is an http.RoundTripper that calls a handler of this process: the

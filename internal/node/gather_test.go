@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/witness"
@@ -60,7 +61,8 @@ func TestContradiction(t *testing.T) {
 		answer
 		restored bool
 	}{
-		"a larger tree":                  {answer{409, size, "8\n"}, true},
+		"a larger tree":                  {answer{409, size, "9\n"}, true},
+		"a larger tree, which we hold":   {answer{409, size, "8\n"}, false},
 		"another tree of this size":      {answer{409, "text/plain", "conflict\n"}, true},
 		"a smaller tree, not extended":   {answer{422, "text/plain", "inconsistent\n"}, true},
 		"the log is not known":           {answer{404, "text/plain", "unknown\n"}, false},
@@ -74,11 +76,20 @@ func TestContradiction(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := Gatherer{Policy: policy, Clients: []*cosign.Client{client}, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+			g := Gatherer{Policy: policy, Clients: []*cosign.Client{client}, Store: holds(8), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 			_, err = g.Cosign(context.Background(), cp, 7)
 			if err == nil || errors.Is(err, sequencer.ErrRestored) != c.restored {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
+}
+
+// holds is a store with that many leaves.
+type holds uint64
+
+func (h holds) Root(context.Context) (backend.Root, error) { return backend.Root{Size: uint64(h)}, nil }
+
+func (holds) ConsistencyProof(context.Context, uint64, uint64) ([]backend.Hash, error) {
+	return nil, nil
 }
