@@ -98,6 +98,9 @@ func syncGolden(t *testing.T, origin string, lines []line, each bool) {
 			if !ok || f.Index != uint64(i) || f.Line != *l.Line {
 				t.Fatalf("false seal at %d, line %d: %v", i, *l.Line, err)
 			}
+			if e, ok := errors.AsType[*mirror.EvidenceError](err); !ok || e.Kind != mirror.FalseSeal {
+				t.Fatalf("false seal at %d is no evidence: %v", i, err)
+			}
 		case l.Is == "stop":
 			if err := s.sync(m); !errors.Is(err, mapfn.ErrFunction) {
 				t.Fatalf("stop at %d: %v", i, err)

@@ -13,7 +13,7 @@
 //   - Every leaf that is held is under the root of a checkpoint that was opened
 //     under the trust file; each was run through the map function, its
 //     signature checked; and every line of every live seal among them is right.
-//     A wrong one ends Sync with a *replay.FalseSealError, and nothing from the
+//     A wrong one ends Sync with an *EvidenceError, and nothing from the
 //     chunk of leaves with it is stored.
 //   - The copy grows by whole chunks, each one durable write. After a crash, or
 //     a connection that was cut, Sync goes on from the last of them.

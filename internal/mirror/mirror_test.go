@@ -166,6 +166,13 @@ func TestConflict(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		kind := mirror.SplitView
+		if c.Rollback {
+			kind = mirror.Rollback
+		}
+		if e, ok := errors.AsType[*mirror.EvidenceError](err); !ok || e.Kind != kind {
+			t.Errorf("%s is no evidence of %s: %v", name, kind, err)
+		}
 		for _, note := range [][]byte{c.Held, c.Shown} {
 			if _, err := l.Policy.Open(note, l.Now()); err != nil {
 				t.Errorf("%s: evidence: %v", name, err)

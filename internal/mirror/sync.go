@@ -22,7 +22,7 @@ type Source interface {
 	Tile(ctx context.Context, t tlog.Tile) ([]byte, error)
 }
 
-// Errors of Sync, besides those of trust.Policy.Open, *replay.FalseSealError,
+// Errors of Sync, besides those of trust.Policy.Open, *EvidenceError,
 // mapfn.ErrFunction, and what the Source fails with.
 var (
 	// ErrTiles means that what was served as part of the tree is not under
@@ -77,10 +77,10 @@ func (m *Mirror) Sync(ctx context.Context, src Source, progress func(done, size 
 	}
 	s := &syncing{Mirror: m, note: note, cp: cp, fetch: newFetcher(src, m, cp.Body), progress: progress}
 	if err := s.compare(ctx); err != nil {
-		return m.explain(err)
+		return m.explain(evident(err))
 	}
 	if err := s.run(ctx); err != nil {
-		return m.explain(err)
+		return m.explain(evident(err))
 	}
 	return m.explain(m.shorten(ctx))
 }
