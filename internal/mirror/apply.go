@@ -139,7 +139,7 @@ func (g *growing) store() error {
 	if err != nil {
 		return err
 	}
-	side := append(g.side, backend.Write{Key: targetKey, Value: g.note})
+	side := append(g.side, g.begun()...)
 	if size == g.cp.Size {
 		// The leaves of the last bundle were not compared with anything yet.
 		if root != g.cp.Root {
@@ -148,18 +148,12 @@ func (g *growing) store() error {
 		if err := g.sealed(); err != nil {
 			return err
 		}
-		side = append(side, g.publication()...)
+		side = append(side, g.shown()...)
 	}
 	for _, p := range g.waiting {
 		side = append(side, sequencer.PlaceWrite(p.id, p.index, 0))
 	}
-	// What State answers from stays provable; without it, there is no use for
-	// any version but the newest.
-	keep := size
-	if g.held != nil {
-		keep = g.held.Size
-	}
-	_, writes, err := g.Commit(size, keep)
+	_, writes, err := g.Commit(size, g.keep())
 	if err != nil {
 		return fmt.Errorf("computing the map: %w", err)
 	}

@@ -15,11 +15,11 @@ func DefaultDir(origin string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(cache, "standing", dirName(origin)), nil
+	return filepath.Join(cache, "standing", DirName(origin)), nil
 }
 
-// dirName returns a name of its own for each origin, which people recognise.
-func dirName(origin string) string {
+// DirName returns a name of its own for each origin, which people recognise.
+func DirName(origin string) string {
 	readable := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
 			return r

@@ -7,5 +7,3 @@ func (m *Mirror) SetChunk(bundles uint64) { m.chunk = bundles }
 
 // Backend returns the store of the copy.
 func (m *Mirror) Backend() backend.Backend { return m.store }
-
-var DirName = dirName

@@ -18,6 +18,7 @@ import (
 var (
 	publishedKey = sequencer.PublishedWrite(nil).Key
 	targetKey    = []byte{'t'}
+	aheadKey     = []byte{'h'}
 )
 
 // signed is a checkpoint that is kept.
@@ -57,28 +58,41 @@ func (m *Mirror) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ahead, err := m.held(aheadKey)
+	if err != nil {
+		return err
+	}
 	published, err := m.held(publishedKey)
 	if err != nil {
 		return err
 	}
-	if target == nil {
+	largest := larger(target, ahead)
+	if largest == nil {
 		if root.Size > 0 || published != nil {
 			return damaged("%d leaves, of no checkpoint", root.Size)
 		}
 		return nil
 	}
-	if target.Origin != m.cfg.Origin {
-		return fmt.Errorf("%w: %s has that of %s, not of %s", ErrOtherLog, m.cfg.Dir, target.Origin, m.cfg.Origin)
-	}
-	for _, cp := range []*signed{target, published} {
+	for _, cp := range []*signed{target, ahead, published} {
+		if cp != nil && cp.Origin != m.cfg.Origin {
+			return fmt.Errorf("%w: %s has that of %s, not of %s", ErrOtherLog, m.cfg.Dir, cp.Origin, m.cfg.Origin)
+		}
 		if err := m.checkHeld(ctx, root, cp); err != nil {
 			return err
 		}
 	}
-	if root.Size > target.Size || published != nil && (published.Size > root.Size || published.Origin != target.Origin) {
-		return damaged("%d leaves, of a checkpoint of %d", root.Size, target.Size)
+	if root.Size > largest.Size || published != nil && published.Size > root.Size {
+		return damaged("%d leaves, of a checkpoint of %d", root.Size, largest.Size)
 	}
 	return nil
+}
+
+// larger returns the checkpoint of the larger tree; either may be nil.
+func larger(a, b *signed) *signed {
+	if a == nil || b != nil && b.Size > a.Size {
+		return b
+	}
+	return a
 }
 
 // checkHeld compares the root in a checkpoint with the tree, as far as it is

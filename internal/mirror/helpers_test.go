@@ -16,6 +16,7 @@ import (
 	"github.com/standing-log/standing/internal/testnode"
 	"github.com/standing-log/standing/internal/tiles"
 	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/verify"
 )
 
@@ -50,6 +51,18 @@ func (l *log) attest(n int) (ids []mirror.Hash) {
 		l.next++
 	}
 	return ids
+}
+
+// rawRecord returns what the map has about an attestation.
+func (l *log) rawRecord(id mirror.Hash) []byte {
+	l.tb.Helper()
+	s := l.State()
+	defer s.Close()
+	b, err := s.Map.Record(mapfn.NSAttestation, id[:])
+	if err != nil {
+		l.tb.Fatal(err)
+	}
+	return b
 }
 
 // ServeHTTP serves the tiles and writes down what is asked for.

@@ -4,21 +4,24 @@
 // was asked.
 //
 // Start with [Open]; [Mirror.Sync] brings the copy up to date; [Mirror.State]
-// answers from it.
+// answers from it. [Mirror.Hold] is for those who vouch for a log: it fetches a
+// tree that the log has signed before anybody has cosigned it.
 //
 // # Invariants
 //
 //   - What Sync asks the log for depends on the checkpoint and on how much is
 //     held, and on nothing else: it is the same for everybody.
-//   - Every leaf that is held is under the root of a checkpoint that was opened
-//     under the trust file; each was run through the map function, its
+//   - Every leaf that is held is under the root of a checkpoint that the log has
+//     signed (and, by Sync, a quorum of the trust file cosigned); each was run through the map function, its
 //     signature checked; and every line of every live seal among them is right.
 //     A wrong one ends Sync with an *EvidenceError, and nothing from the
 //     chunk of leaves with it is stored.
 //   - The copy grows by whole chunks, each one durable write. After a crash, or
 //     a connection that was cut, Sync goes on from the last of them.
-//   - State answers as of the newest checkpoint of which everything is held and
-//     right. It moves only forward, to trees that extend it.
+//   - State answers as of the newest published checkpoint of which everything is
+//     held and right. It moves only forward, to trees that extend it. Hold does
+//     not move it: what was held ahead becomes the State once Sync has seen it
+//     published.
 //   - The copy is not believed, either: what State returns is proven against
 //     the checkpoint, and whoever shows it to others verifies it again.
 //
@@ -27,7 +30,10 @@
 // The store is that of a log (package sequencer), without a reservation. Where
 // an event's seal is not held yet, its sealed size is 0. Beside that:
 //
-//	't'          the checkpoint of whose tree the leaves held are a prefix
+//	't'          the largest published checkpoint that Sync was shown
+//	'h'          the largest checkpoint that Hold was shown, as the log signed it
+//
+// The leaves held are a prefix of the larger of their trees.
 //
 // # Memory
 //
@@ -37,6 +43,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +99,9 @@ type Config struct {
 	Now func() time.Time
 	// Logger receives what the store complains about; nil means nobody.
 	Logger *slog.Logger
+	// Versions of the map are kept in memory; 0 means 2. Where State is to lie
+	// some trees behind what is held, it is cheaper with more.
+	Versions int
 }
 
 // Mirror is the copy of one log. Its methods are safe for concurrent use; one
@@ -116,7 +126,7 @@ func Open(ctx context.Context, cfg Config) (*Mirror, error) {
 			return nil, err
 		}
 	}
-	m := &Mirror{cfg: cfg, cache: &mapstore.Cache{Versions: 2}, chunk: chunkBundles}
+	m := &Mirror{cfg: cfg, cache: &mapstore.Cache{Versions: cmp.Or(cfg.Versions, 2)}, chunk: chunkBundles}
 	var err error
 	m.store, err = embedded.Open(ctx, embedded.Options{
 		Dir: cfg.Dir, FS: cfg.FS, Logger: cfg.Logger, MemTableSize: memTableSize, CacheSize: cacheSize,
@@ -133,6 +143,10 @@ func Open(ctx context.Context, cfg Config) (*Mirror, error) {
 
 // Close releases the directory.
 func (m *Mirror) Close() error { return m.store.Close() }
+
+// Failed is closed when the store can neither be written nor read any more,
+// until it is opened again.
+func (m *Mirror) Failed() <-chan struct{} { return m.store.Failed() }
 
 // explainOpen says what to do about a store that cannot be opened.
 func (m *Mirror) explainOpen(ctx context.Context, err error) error {

@@ -24,6 +24,24 @@ func (m *Mirror) Leaves(ctx context.Context, first, n uint64) ([][]byte, error) 
 	return leaves, m.explain(err)
 }
 
+// List is all that is held, published or not, each hash and leaf compared with
+// the root of it.
+func (m *Mirror) List() tiles.Leaves {
+	return tiles.Leaves{Backend: m.store, Signed: func() backend.Root {
+		root, err := m.store.Root(context.Background())
+		if err != nil { // a store that has failed: nothing can be read
+			return backend.Root{}
+		}
+		return root
+	}}
+}
+
+// Held returns the size of the tree that is held, published or not.
+func (m *Mirror) Held(ctx context.Context) (uint64, error) {
+	root, err := m.store.Root(ctx)
+	return root.Size, m.explain(err)
+}
+
 // Place returns at which index an event had effect, and the size of the first
 // tree that vouched for that.
 func (m *Mirror) Place(id Hash) (index, size uint64, ok bool, err error) {

@@ -104,3 +104,13 @@ func leavesOf(tb testing.TB, n *testnode.Node) (out [][]byte) {
 }
 
 type tlogTile = tlog.Tile
+
+// hostile serves what it likes where it has nothing.
+type hostile struct{ *static }
+
+func (h hostile) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
+	if t.L >= 0 && (t.N*256+int64(t.W))<<(8*t.L) > int64(len(h.leaves)) || t.L < 0 && t.N*256+int64(t.W) > int64(len(h.leaves)) {
+		return make([]byte, 32*t.W), nil
+	}
+	return h.static.Tile(ctx, t)
+}

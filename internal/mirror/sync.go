@@ -10,6 +10,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -44,15 +45,19 @@ type ConflictError struct {
 
 func (e *ConflictError) Error() string { return e.What }
 
-// syncing is one run of Sync.
+// syncing is one run of Sync or Hold.
 type syncing struct {
 	*Mirror
-	*position
-	note     []byte
-	cp       *trust.Checkpoint
-	fetch    *fetcher
-	held     *signed // the checkpoint published before; nil if there is none
-	progress func(done, size uint64)
+	*position // once leaves are wanting
+	note      []byte
+	cp        *trust.Checkpoint
+	publish   bool // the checkpoint is a published one
+	src       Source
+	fetch     *fetcher
+	have      backend.Root // what was held when it began
+	held      *signed      // the checkpoint published before; nil if there is none
+	ahead     *signed      // the largest checkpoint that Hold was shown; nil if there is none
+	progress  func(done, size uint64)
 }
 
 // Sync brings the copy up to the newest checkpoint of the log. progress, which
@@ -69,20 +74,28 @@ func (m *Mirror) Sync(ctx context.Context, src Source, progress func(done, size 
 	if err != nil {
 		return fmt.Errorf("checkpoint of %s: %w", m.cfg.Origin, err)
 	}
-	if cp.Origin != m.cfg.Origin {
-		return fmt.Errorf("checkpoint of %s: %w: it is of %s", m.cfg.Origin, trust.ErrUnknownLog, cp.Origin)
+	s := &syncing{Mirror: m, note: note, cp: cp, publish: true, src: src, progress: progress}
+	_, err = s.extend(ctx)
+	return err
+}
+
+// extend does all of it, and returns the seal in which the tree ends.
+func (s *syncing) extend(ctx context.Context) (*seal.Seal, error) {
+	if s.cp.Origin != s.cfg.Origin {
+		return nil, fmt.Errorf("checkpoint of %s: %w: it is of %s", s.cfg.Origin, trust.ErrUnknownLog, s.cp.Origin)
 	}
-	if progress == nil {
-		progress = func(done, size uint64) {}
+	if s.progress == nil {
+		s.progress = func(done, size uint64) {}
 	}
-	s := &syncing{Mirror: m, note: note, cp: cp, fetch: newFetcher(src, m, cp.Body), progress: progress}
+	s.fetch = newFetcher(s.src, s.Mirror, s.cp.Body)
 	if err := s.compare(ctx); err != nil {
-		return m.explain(evident(err))
+		return nil, s.explain(evident(err))
 	}
-	if err := s.run(ctx); err != nil {
-		return m.explain(evident(err))
+	last, err := s.run(ctx)
+	if err == nil {
+		err = s.shorten(ctx)
 	}
-	return m.explain(m.shorten(ctx))
+	return last, s.explain(evident(err))
 }
 
 // shorten keeps the next Open short. It costs little beside the leaves that have
@@ -106,49 +119,87 @@ func (m *Mirror) shorten(ctx context.Context) error {
 // shortcutLeaves is the least number of leaves between two shortcuts.
 const shortcutLeaves = 512
 
-// compare checks that the tree extends those that were shown and held before.
+// compare checks that the tree extends those that were shown and held before,
+// or is a prefix of what was held ahead of being published.
 func (s *syncing) compare(ctx context.Context) (err error) {
+	if s.have, err = s.store.Root(ctx); err != nil {
+		return err
+	}
 	if s.held, err = s.Mirror.held(publishedKey); err != nil {
 		return err
 	}
-	target, err := s.Mirror.held(targetKey)
-	if err != nil || target == nil {
+	if s.ahead, err = s.Mirror.held(aheadKey); err != nil {
 		return err
 	}
-	conflict := &ConflictError{Held: target.note, Shown: s.note}
-	if s.cp.Size < target.Size {
-		conflict.Rollback = true
-		conflict.What = fmt.Sprintf("%s shows %d leaves; %d were shown before", s.cp.Origin, s.cp.Size, target.Size)
-		return conflict
-	}
-	root, err := s.fetch.rootAt(ctx, target.Size)
+	target, err := s.Mirror.held(targetKey)
 	if err != nil {
 		return err
 	}
-	if root != target.Root {
-		conflict.What = fmt.Sprintf("%s shows two trees: its first %d leaves have root %x now, and had %x", s.cp.Origin, target.Size, root, target.Root)
+	// What Hold was shown need not be published, ever, or by the log's hand: a
+	// smaller published one is no rollback.
+	if s.publish && target != nil && s.cp.Size < target.Size {
+		conflict := s.conflict(target, "%s shows %d leaves; %d were shown before", s.cp.Origin, s.cp.Size, target.Size)
+		conflict.Rollback = true
 		return conflict
 	}
-	// Where a Sync was not finished, less is held than was shown.
-	have, err := s.store.Root(ctx)
-	if err != nil || have.Size == target.Size {
+	largest := larger(target, s.ahead)
+	if largest == nil {
+		return nil
+	}
+	if s.cp.Size < largest.Size {
+		return s.within(ctx, largest)
+	}
+	return s.extends(ctx, largest)
+}
+
+func (s *syncing) conflict(held *signed, format string, args ...any) *ConflictError {
+	return &ConflictError{Held: held.note, Shown: s.note, What: fmt.Sprintf(format, args...)}
+}
+
+// within checks that the tree is a prefix of a larger one that was shown.
+func (s *syncing) within(ctx context.Context, largest *signed) (err error) {
+	var root Hash
+	if s.cp.Size <= s.have.Size {
+		root, err = s.RootAt(ctx, s.cp.Size)
+	} else {
+		root, err = newFetcher(s.src, s.Mirror, largest.Body).rootAt(ctx, s.cp.Size)
+	}
+	if err == nil && root != s.cp.Root {
+		err = s.conflict(largest, "%s shows two trees: %d leaves with root %x, and %d of which as many have root %x", s.cp.Origin, s.cp.Size, s.cp.Root, largest.Size, root)
+	}
+	return err
+}
+
+// extends checks that the largest tree that was shown is a prefix of this one.
+func (s *syncing) extends(ctx context.Context, largest *signed) error {
+	root, err := s.fetch.rootAt(ctx, largest.Size)
+	if err != nil {
 		return err
 	}
-	if root, err = s.fetch.rootAt(ctx, have.Size); err == nil && root != have.Hash {
-		err = damaged("the %d leaves held have root %x, in the log they have %x", have.Size, have.Hash, root)
+	if root != largest.Root {
+		return s.conflict(largest, "%s shows two trees: its first %d leaves have root %x now, and had %x", s.cp.Origin, largest.Size, root, largest.Root)
+	}
+	// Where a Sync was not finished, less is held than was shown.
+	if s.have.Size == largest.Size {
+		return nil
+	}
+	if root, err = s.fetch.rootAt(ctx, s.have.Size); err == nil && root != s.have.Hash {
+		err = damaged("the %d leaves held have root %x, in the log they have %x", s.have.Size, s.have.Hash, root)
 	}
 	return err
 }
 
 // run fetches what is missing, one chunk ahead of what is applied.
-func (s *syncing) run(ctx context.Context) (err error) {
+func (s *syncing) run(ctx context.Context) (*seal.Seal, error) {
+	if s.cp.Size <= s.have.Size {
+		s.progress(s.cp.Size, s.cp.Size)
+		return s.settle(ctx)
+	}
+	var err error
 	if s.position, err = s.resume(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	s.progress(s.tree.End(), s.cp.Size)
-	if s.tree.End() == s.cp.Size {
-		return s.refresh(ctx)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	chunks := s.fetch.start(ctx, s.tree.End())
 	defer func() {
@@ -159,36 +210,77 @@ func (s *syncing) run(ctx context.Context) (err error) {
 	for c := range chunks {
 		if len(c.items) > 0 {
 			if err := s.apply(ctx, c.items); err != nil {
-				return err
+				return nil, err
 			}
 			s.progress(s.tree.End(), s.cp.Size)
 		}
 		if c.err != nil {
-			return c.err
+			return nil, c.err
 		}
 	}
-	return ctx.Err()
+	return s.last, ctx.Err()
 }
 
-// refresh replaces the checkpoint by one of the same tree that was cosigned
-// later.
-func (s *syncing) refresh(ctx context.Context) error {
-	if err := s.sealed(); err != nil {
-		return err
+// settle is for a tree whose leaves are held: a checkpoint that was held before
+// it was published, or one of the same tree that was cosigned later.
+func (s *syncing) settle(ctx context.Context) (*seal.Seal, error) {
+	last, err := s.sealOf(ctx, s.cp.Size)
+	if err != nil || !s.publish || s.held != nil && s.held.Size == s.cp.Size && !s.fresher() {
+		return last, err
 	}
-	if s.held != nil && s.held.Size == s.cp.Size {
-		old, err := s.cfg.Policy.Open(s.held.note, s.cfg.Now())
-		if err == nil && !s.cp.Time.After(old.Time) {
-			return nil
-		}
+	// State is made of the map as it was at that size. Where a Hold has gone past
+	// it, State stays where it is until a later one is published.
+	view := s.store.View()
+	_, err = mapstore.OpenAt(view, s.cache, s.cp.Size)
+	if err = errors.Join(err, view.Close()); errors.Is(err, mapstore.ErrNoVersion) {
+		return last, nil
 	}
-	_, err := s.store.Append(ctx, s.cp.Size, nil, s.publication())
-	return err
+	if err == nil {
+		_, err = s.store.Append(ctx, s.have.Size, nil, s.shown())
+	}
+	return last, err
 }
 
-// publication makes the checkpoint the one as of which State answers.
-func (s *syncing) publication() []backend.Write {
-	return []backend.Write{{Key: targetKey, Value: s.note}, sequencer.PublishedWrite(s.note)}
+// fresher reports whether the checkpoint was cosigned later than the one of the
+// same tree that is held.
+func (s *syncing) fresher() bool {
+	old, err := s.cfg.Policy.Open(s.held.note, s.cfg.Now())
+	return err != nil || s.cp.Time.After(old.Time)
+}
+
+// begun are the side writes that go with the leaves of an unfinished tree.
+func (s *syncing) begun() []backend.Write {
+	if s.publish {
+		return []backend.Write{{Key: targetKey, Value: s.note}}
+	}
+	// What was shown of the log is not forgotten for what is smaller.
+	if s.ahead != nil && s.ahead.Size > s.cp.Size {
+		return nil
+	}
+	return []backend.Write{{Key: aheadKey, Value: s.note}}
+}
+
+// shown are those that go with the last leaf: State answers as of a published
+// checkpoint.
+func (s *syncing) shown() []backend.Write {
+	if s.publish {
+		return append(s.begun(), sequencer.PublishedWrite(s.note))
+	}
+	return s.begun()
+}
+
+// keep returns the oldest version of the map that stays provable: that of which
+// State answers. If there is none, the tree that was held before this one is
+// the next that may be published; while a first one is fetched, there is no use
+// for any but the newest.
+func (s *syncing) keep() uint64 {
+	switch {
+	case s.held != nil:
+		return s.held.Size
+	case s.ahead != nil && s.ahead.Size == s.have.Size:
+		return s.have.Size
+	}
+	return s.tree.End()
 }
 
 // sealed checks that the leaves end in a live seal.
@@ -199,4 +291,25 @@ func (s *syncing) sealed() error {
 		return fmt.Errorf("%w: size %d of %s", ErrUnsealed, s.cp.Size, s.cp.Origin)
 	}
 	return nil
+}
+
+// sealOf returns the live seal in which the first size leaves end, which are
+// held.
+func (s *syncing) sealOf(ctx context.Context, size uint64) (*seal.Seal, error) {
+	unsealed := fmt.Errorf("%w: size %d of %s", ErrUnsealed, size, s.cp.Origin)
+	if size == 0 {
+		return nil, unsealed
+	}
+	leaves, err := s.store.Leaves(ctx, size-1, 1)
+	if err != nil {
+		return nil, err
+	}
+	prefix, err := s.RootAt(ctx, size-1)
+	if err != nil {
+		return nil, err
+	}
+	if last, live := seal.Live(leaves[0], s.cfg.Origin, size-1, prefix); live {
+		return last, nil
+	}
+	return nil, unsealed
 }

@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -27,8 +28,15 @@ type Config struct {
 	Signers []Signer
 	Logs    []Log
 	Store   Store
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: none
+	// Hold, unless nil, makes the witness an auditor: it is called with each
+	// checkpoint that the log has signed, before it is compared with the record,
+	// and only what it returns nil for is cosigned. The note has the log's lines
+	// that verify, and no others. Its error SHOULD be an ErrNotHeld or an
+	// ErrRefused; any other is our own failure, whose cause the client is not
+	// told. It is called by several goroutines, and MUST return when ctx ends.
+	Hold   func(ctx context.Context, origin string, note []byte) error
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: none
 }
 
 // Witness cosigns checkpoints. It is safe for concurrent use; to change its
@@ -38,6 +46,7 @@ type Witness struct {
 	logs    map[string]note.Verifiers // by origin
 	byHash  map[string]string         // origin by its hex SHA-256
 	store   Store
+	hold    func(ctx context.Context, origin string, note []byte) error
 	now     func() time.Time
 	logger  *slog.Logger
 	mux     *http.ServeMux
@@ -50,6 +59,7 @@ func New(cfg Config) (*Witness, error) {
 		logs:    make(map[string]note.Verifiers),
 		byHash:  make(map[string]string),
 		store:   cfg.Store,
+		hold:    cfg.Hold,
 		now:     cfg.Now,
 		logger:  cfg.Logger,
 	}

@@ -26,6 +26,11 @@
 // it cannot know which. Put the clock right, or wait until it has caught up; a
 // witness that once signed far in the future needs a new key.
 //
+// # Auditors
+//
+// With [Config.Hold] the witness is an auditor: it cosigns only what that has
+// fetched, recomputed and stored before.
+//
 // # Invariants
 //
 //   - A cosignature leaves the process only after the record that contains it

@@ -76,7 +76,7 @@ func (w *Witness) serveError(rw http.ResponseWriter, r *http.Request, err error)
 		return
 	}
 	status := statusOf(err)
-	if status >= 500 {
+	if status >= 500 && !errors.Is(err, ErrNotHeld) {
 		w.logger.ErrorContext(r.Context(), "not cosigned", "error", err)
 	}
 	if status == http.StatusInternalServerError {
@@ -89,7 +89,7 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrBadRequest):
 		return http.StatusBadRequest
-	case errors.Is(err, ErrForbidden):
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrRefused):
 		return http.StatusForbidden
 	case errors.Is(err, ErrUnknownLog):
 		return http.StatusNotFound
@@ -98,7 +98,7 @@ func statusOf(err error) int {
 		return http.StatusConflict
 	case errors.Is(err, ErrInconsistent):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, ErrClock):
+	case errors.Is(err, ErrClock), errors.Is(err, ErrNotHeld):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

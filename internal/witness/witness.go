@@ -34,6 +34,9 @@ var (
 	ErrRootMismatch = errors.New("another root was cosigned at this size")      // 409
 	ErrInconsistent = errors.New("consistency proof does not verify")           // 422
 	ErrClock        = errors.New("clock disagrees with the last cosignature's") // 503
+	// Of Config.Hold.
+	ErrNotHeld = errors.New("not cosigned yet")                  // 503
+	ErrRefused = errors.New("this log is not cosigned any more") // 403
 )
 
 // ConflictError says that the request's old size is not that of the latest
@@ -77,6 +80,13 @@ func (w *Witness) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error
 	// Otherwise, the witness MUST respond with a 400".
 	if req.old > uint64(cp.N) {
 		return nil, fmt.Errorf("%w: old size is larger than the checkpoint", ErrBadRequest)
+	}
+	if w.hold != nil {
+		// If we crash after this, the leaves are held and nothing is cosigned:
+		// the log asks again.
+		if err := w.hold(ctx, cp.Origin, signed); err != nil {
+			return nil, err
+		}
 	}
 	var lines []byte
 	// SPEC: "The witness MUST persist the new checkpoint before responding. [...]
