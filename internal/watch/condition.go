@@ -1,124 +1,120 @@
 package watch
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/standing-log/standing/internal/mirror"
-	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/personality/catalogue"
-	"github.com/standing-log/standing/personality/mapfn"
 )
 
-// trouble tells when a log begins to contradict itself, and when that ends.
-func (r *round) trouble() error {
-	kind := troubleOf(r.Evidence)
-	if kind == r.cursor.Trouble {
+// Condition is something that is the matter for a while, or for ever. One that
+// is not among a Log's Conditions is not known to be there or not: whatever was
+// told of it holds.
+type Condition struct {
+	// Key is the same in each look, and no other condition's.
+	Key string
+	// Holds says that it is there; else it is known not to be.
+	Holds bool
+	// Patience is how long it must have been there before it is told.
+	Patience time.Duration
+	// Begins is told when it is there; with another Kind than was told before,
+	// it is told again. Its ID is set by whoever made it, if it has one that does
+	// not depend on when it was found.
+	Begins Event
+	// Ends is told when it has ended, if it was told; without a Kind it is not.
+	Ends Event
+}
+
+// conditions tells of the conditions of the log that have begun or ended.
+func (r *round) conditions() error {
+	list := r.Conditions
+	if !r.AsOf.IsZero() {
+		list = append(slices.Clone(list), r.stale())
+	}
+	for i := range list {
+		if err := r.condition(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *round) condition(c *Condition) error {
+	was, known := r.cursor.Conditions[c.Key]
+	if !c.Holds {
+		if was.ID != "" && c.Ends.Kind != "" {
+			ev := c.Ends
+			ev.Log, ev.Time, ev.ID = r.Origin, r.Now.UTC().Truncate(time.Second), was.ID+"/end"
+			if err := r.deliver(ev); err != nil {
+				return err
+			}
+		}
+		delete(r.cursor.Conditions, c.Key)
 		return nil
 	}
-	ev := Event{Kind: kind, Severity: catalogue.SeverityAct}
-	if kind == "" {
-		ev.Kind, ev.Severity = Consistent, catalogue.SeverityNone
-		ev.Text = "the log shows a tree again that extends what it has shown before"
-	} else {
-		ev.Text = fmt.Sprintf("the log is not to be relied on: %v; keep the copy as it is, and tell the operators of its witnesses", r.Evidence)
+	if !known {
+		was.Since = r.Now.Unix()
 	}
-	if err := r.now(ev, r.Now); err != nil {
+	since := time.Unix(was.Since, 0).UTC()
+	if c.Begins.Kind != was.Kind && r.Now.Sub(since) >= c.Patience {
+		ev := c.Begins
+		ev.Log = r.Origin
+		if ev.Time.IsZero() {
+			ev.Time = since
+		}
+		if ev.ID == "" {
+			ev.ID = fmt.Sprintf("%s/%s/%s/%d", ev.Log, ev.Kind, c.Key, was.Since)
+		}
+		if err := r.deliver(ev); err != nil {
+			return err
+		}
+		was.Kind, was.ID = ev.Kind, ev.ID
+	}
+	if r.cursor.Conditions == nil {
+		r.cursor.Conditions = map[string]Told{}
+	}
+	r.cursor.Conditions[c.Key] = was
+	return nil
+}
+
+// stale is the condition that the log is not heard of.
+func (r *round) stale() Condition {
+	began := r.AsOf.Add(r.MaxAge).UTC()
+	asOf := r.AsOf.UTC().Format(time.RFC3339)
+	return Condition{
+		Key: "stale", Holds: r.Now.After(began),
+		Begins: Event{ID: fmt.Sprintf("%s/%s/%d", r.Origin, Stale, began.Unix()), Kind: Stale, Time: began, Severity: catalogue.SeverityCaution,
+			Text: fmt.Sprintf("nothing is known of the log after %s, which is longer ago than %v", asOf, r.MaxAge)},
+		Ends: Event{Kind: Fresh, Severity: catalogue.SeverityNone, Text: "the log is heard of again, as of " + asOf},
+	}
+}
+
+// daily gives a sign of life, at most once a day of the watcher's clock.
+func (r *round) daily() error {
+	c, today := r.cursor, dayOf(r.Now)
+	if !r.Daily || today <= c.Day {
+		return nil
+	}
+	ev := Event{Log: r.Origin, Kind: AllQuiet, Severity: catalogue.SeverityNone, Time: r.Now.UTC().Truncate(time.Second),
+		Size: r.State.Size, AsOf: r.AsOf.UTC(), Read: r.State.Size - c.DaySize,
+		Text: fmt.Sprintf("all quiet up to size %d, as of %s: %d leaves read since the last message like this; whatever was of interest in them was told",
+			r.State.Size, r.AsOf.UTC().Format(time.RFC3339), r.State.Size-min(c.DaySize, r.State.Size))}
+	ev.ID = fmt.Sprintf("%s/daily/%s", ev.Log, today)
+	var standing []string
+	for key, told := range c.Conditions {
+		if told.ID != "" {
+			standing = append(standing, key)
+		}
+	}
+	if len(standing) > 0 {
+		slices.Sort(standing)
+		ev.Kind, ev.Severity = NotQuiet, catalogue.SeverityCaution
+		ev.Text = fmt.Sprintf("the monitor runs, and has read %d leaves; what it told of is still so: %v", r.State.Size, standing)
+	}
+	if err := r.deliver(ev); err != nil {
 		return err
 	}
-	r.cursor.Trouble = kind
-	return nil
-}
-
-// troubleOf is the kind of evidence; "" if it is none.
-func troubleOf(err error) Kind {
-	if c, ok := errors.AsType[*mirror.ConflictError](err); ok {
-		if c.Rollback {
-			return Rollback
-		}
-		return SplitView
-	}
-	if _, ok := errors.AsType[*replay.FalseSealError](err); ok {
-		return FalseSeal
-	}
-	return ""
-}
-
-// now delivers an event that is no leaf's.
-func (r *round) now(ev Event, began time.Time) error {
-	ev.Log, ev.Time = r.State.Origin, began.UTC().Truncate(time.Second)
-	ev.ID = fmt.Sprintf("%s/%s/%d", ev.Log, ev.Kind, ev.Time.Unix())
-	if len(ev.Attestations) > 0 {
-		ev.ID += "/" + ev.Attestations[0]
-	}
-	return r.deliver(ev)
-}
-
-// conditions tells what has begun since the last round. The leaves were told of
-// before: so what is said here is about attestations that were heard of.
-func (r *round) conditions() error {
-	for _, w := range r.with(func(*watched) bool { return true }) {
-		if err := r.attestation(w); err != nil {
-			return err
-		}
-	}
-	stale := !r.AsOf.IsZero() && r.Now.Sub(r.AsOf) > r.MaxAge
-	if stale != r.cursor.Stale {
-		ev := Event{Kind: Stale, Severity: catalogue.SeverityCaution,
-			Text: fmt.Sprintf("nothing is known of the log after %s, which is longer ago than %v", r.AsOf.UTC().Format(time.RFC3339), r.MaxAge)}
-		began := r.AsOf.Add(r.MaxAge)
-		if !stale {
-			ev = Event{Kind: Fresh, Severity: catalogue.SeverityNone, Text: "the log is heard of again, as of " + r.AsOf.UTC().Format(time.RFC3339)}
-			began = r.AsOf
-		}
-		if err := r.now(ev, began); err != nil {
-			return err
-		}
-	}
-	r.cursor.Stale, r.cursor.CheckedSize = stale, r.State.Size
-	r.cursor.Checked = max(r.cursor.Checked, r.Now.Unix())
-	return nil
-}
-
-// attestation tells what time has done to an attestation that nobody has ended.
-func (r *round) attestation(w *watched) error {
-	if s := w.Record.State; s != mapfn.StateActive && s != mapfn.StateHeld {
-		return nil
-	}
-	p := w.Entry.Attestation
-	about := names(w.about)
-	type condition struct {
-		kind     Kind
-		began    uint64
-		changed  uint64 // index of the leaf that made it possible
-		severity catalogue.Severity
-		text     string
-	}
-	list := []condition{
-		{Expires, p.ValidUntil - min(p.ValidUntil, uint64(Expiring/time.Second)), w.Record.Issued, catalogue.SeverityPlan,
-			fmt.Sprintf("%s by %s about %s ends soon: it is valid until before %s", w.name(), w.Enrol.Name, about, day(p.ValidUntil))},
-		{Expired, p.ValidUntil, w.Record.Issued, catalogue.SeverityReassess,
-			fmt.Sprintf("%s by %s about %s has expired: it was valid until before %s", w.name(), w.Enrol.Name, about, day(p.ValidUntil))},
-	}
-	if u := w.Record.Until; u != nil {
-		list = append(list, condition{Lapsed, *u, w.Record.Last, catalogue.SeverityReassess,
-			fmt.Sprintf("%s by %s about %s was suspended until %s, which has come without a decision", w.name(), w.Enrol.Name, about, day(*u))})
-	}
-	for _, c := range list {
-		began := time.Unix(int64(c.began), 0)
-		// It has begun; and it began, or was heard of, after the last round.
-		if began.After(r.Now) || began.Unix() <= r.cursor.Checked && c.changed < r.cursor.CheckedSize {
-			continue
-		}
-		if c.kind == Expires && p.ValidUntil <= uint64(r.Now.Unix()) {
-			continue // it is told to be expired
-		}
-		ev := Event{Kind: c.kind, Severity: c.severity, Text: c.text, Party: hexID("party", w.ID), PartyName: w.Enrol.Name, Until: &p.ValidUntil}
-		ev.concerning(w)
-		if err := r.now(ev, began); err != nil {
-			return err
-		}
-	}
+	c.Day, c.DaySize = today, r.State.Size
 	return nil
 }

@@ -24,24 +24,34 @@ const (
 	KeyRetired       Kind = "key-retired"
 	KeyCompromised   Kind = "key-compromised"
 	RangeWithdrawn   Kind = "range-withdrawn"
+	PartyEnrolled    Kind = "party-enrolled"
 	PartyChanged     Kind = "party-changed"
 	PartyEnded       Kind = "party-ended"
 	ProgrammeChanged Kind = "programme-changed"
 	CharterChanged   Kind = "charter-changed"
+	Unreadable       Kind = "unreadable-leaf"
+	StraySeal        Kind = "stray-seal"
 
 	Expires Kind = "expiring"
 	Expired Kind = "expired"
 	Lapsed  Kind = "lapsed"
 
-	Stale      Kind = "stale"
-	Fresh      Kind = "fresh"
-	Rollback   Kind = "rollback"
-	SplitView  Kind = "split-view"
-	FalseSeal  Kind = "false-seal"
-	Consistent Kind = "consistent"
+	Stale           Kind = "stale"
+	Fresh           Kind = "fresh"
+	Rollback        Kind = "rollback"
+	SplitView       Kind = "split-view"
+	FalseSeal       Kind = "false-seal"
+	Consistent      Kind = "consistent"
+	PromiseBroken   Kind = "promise-broken"
+	WitnessSilent   Kind = "witness-silent"
+	WitnessUnproven Kind = "witness-unproven"
+	WitnessHeard    Kind = "witness-heard"
+
+	AllQuiet Kind = "all-quiet"
+	NotQuiet Kind = "not-quiet"
 )
 
-// Event is something that has happened.
+// Event is something that has happened. (Its JSON is what receivers get.)
 type Event struct {
 	// ID is the same each time the event is delivered, and no other event's.
 	ID   string    `json:"id"`
@@ -65,10 +75,22 @@ type Event struct {
 	Link         string   `json:"link,omitempty"`
 	Claims       []string `json:"claims,omitempty"`
 	Until        *uint64  `json:"until,omitempty"` // of a suspension, or of validity
+	Code         string   `json:"code,omitempty"`  // why a leaf has no effect
+
+	// Evidence is the name of a file that the watcher keeps.
+	Evidence string `json:"evidence,omitempty"`
+	Witness  string `json:"witness,omitempty"` // its name in the trust file
+	// Of a daily sign of life: the tree, as of when, and leaves read since the
+	// last one.
+	Size uint64    `json:"size,omitempty"`
+	AsOf time.Time `json:"asOf,omitzero"`
+	Read uint64    `json:"read,omitempty"`
 }
 
 // About is a component to which an event matters.
 type About struct {
+	// Component is its place in the SBOM, or among all that was named; -1 if it
+	// is none.
 	Component int    `json:"component"`
 	Name      string `json:"name"`
 	Rule      string `json:"rule,omitempty"`

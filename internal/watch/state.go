@@ -11,13 +11,27 @@ import (
 	"github.com/standing-log/standing/internal/keyfile"
 )
 
-// State is what a watcher remembers: whose attestations it watches, and how far
-// it is in each log. It is a JSON file.
+// State is what a watcher remembers: what it watches, and how far each receiver
+// was told of each log. It is a JSON file.
 type State struct {
-	Version int `json:"version"` // 1
-	// SBOM is the SHA-256 of the SBOM watched, in hex.
-	SBOM string            `json:"sbom"`
-	Logs map[string]Cursor `json:"logs"` // by origin
+	Version int `json:"version"` // 2
+	// Interest is the Digest of what is watched.
+	Interest string `json:"interest"`
+	// Receivers are cursors by name of the receiver and origin of the log.
+	Receivers map[string]map[string]Cursor `json:"receivers"`
+}
+
+// NewState returns a state in which nothing has begun.
+func NewState(interest *Interest) *State {
+	return &State{Version: 2, Interest: interest.Digest(), Receivers: map[string]map[string]Cursor{}}
+}
+
+// Set sets the cursor of a receiver in a log.
+func (s *State) Set(receiver, origin string, c Cursor) {
+	if s.Receivers[receiver] == nil {
+		s.Receivers[receiver] = map[string]Cursor{}
+	}
+	s.Receivers[receiver][origin] = c
 }
 
 // maxState bounds a state file, in bytes.
@@ -58,7 +72,7 @@ func parseState(data []byte) (*State, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("more behind its end")
 	}
-	if s.Version != 1 || len(s.SBOM) != 64 || s.Logs == nil {
+	if s.Version != 2 || len(s.Interest) != 64 || s.Receivers == nil {
 		return nil, errors.New("another version, or members are missing")
 	}
 	return &s, nil

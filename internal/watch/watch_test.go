@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,9 +15,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/standing-log/standing/internal/check"
 	"github.com/standing-log/standing/internal/mirror"
-	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/sbom"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
@@ -36,7 +32,14 @@ type scene struct {
 	copy   *mirror.Mirror
 	cursor watch.Cursor
 	all    []watch.Event // delivered
+	by     *watch.Watcher
 }
+
+// told is a Receiver.
+type told func(watch.Event) error
+
+func (f told) Deliver(_ context.Context, e *watch.Event) error { return f(*e) }
+func (f told) Flush() error                                    { return nil }
 
 var components = []sbom.Component{
 	{PURL: "pkg:npm/left@1.0.0"},
@@ -55,11 +58,22 @@ func newScene(t *testing.T) *scene {
 			t.Error(err)
 		}
 	})
-	return &scene{Node: n, t: t, copy: m}
+	doc := &sbom.Document{Components: components}
+	return &scene{Node: n, t: t, copy: m, by: watcher(t, watch.Interests{SBOMs: []*sbom.Document{doc}}),
+		cursor: watch.Cursor{Begin: watch.BeginNow}}
 }
 
-// log syncs and returns the copy as it is then.
-func (s *scene) log(evidence error) *watch.Log {
+func watcher(t *testing.T, of watch.Interests) *watch.Watcher {
+	t.Helper()
+	interest, err := watch.NewInterest(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &watch.Watcher{Interest: interest, MaxAge: 24 * time.Hour}
+}
+
+// look syncs and returns the copy as it is then.
+func (s *scene) look(conditions ...watch.Condition) *watch.Look {
 	s.t.Helper()
 	if err := s.copy.Sync(s.t.Context(), s.Client(), nil); err != nil {
 		s.t.Fatal(err)
@@ -73,28 +87,31 @@ func (s *scene) log(evidence error) *watch.Log {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &watch.Log{Copy: s.copy, State: st, AsOf: cp.Time, Evidence: evidence}
-}
-
-func (s *scene) watcher() *watch.Watcher {
-	return &watch.Watcher{Interest: check.NewInterest(components), Now: s.Now(), MaxAge: 24 * time.Hour}
-}
-
-// round returns what is told, as "kind severity number-of-attestations".
-func (s *scene) round(evidence error) (out []string) {
-	s.t.Helper()
-	err := s.watcher().Round(s.t.Context(), s.log(evidence), &s.cursor, func(e watch.Event) error {
-		s.all = append(s.all, e)
-		out = append(out, fmt.Sprintf("%s %s %d", e.Kind, e.Severity, len(e.Attestations)))
-		return nil
-	})
+	k, err := s.by.Look(s.t.Context(), &watch.Log{Copy: s.copy, Origin: origin, State: st, AsOf: cp.Time, Conditions: conditions}, s.Now())
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return out
+	return k
 }
 
-// quiet lets time pass, with a checkpoint cosigned anew.
+func forget(watch.Cursor) error { return nil }
+
+// round returns what is told, as "kind severity number-of-attestations".
+func (s *scene) round(conditions ...watch.Condition) string {
+	s.t.Helper()
+	var out []string
+	err := s.look(conditions...).Tell(s.t.Context(), &s.cursor, told(func(e watch.Event) error {
+		s.all = append(s.all, e)
+		out = append(out, fmt.Sprintf("%s %s %d", e.Kind, e.Severity, len(e.Attestations)))
+		return nil
+	}), forget)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Join(out, "; ")
+}
+
+// later lets time pass, with a checkpoint cosigned anew.
 func (s *scene) later(d time.Duration) {
 	s.Advance(d)
 	s.Refresh()
@@ -108,7 +125,7 @@ func ptr(n uint64) *uint64 { return &n }
 func TestRounds(t *testing.T) {
 	s := newScene(t)
 	p, q := s.Enrol("steward", 3), s.Enrol("other", 2)
-	s.cursor = watch.Begin(s.log(nil), s.Now(), false)
+	s.round()
 	attest := func(by *testlog.Key, purl string, change func(*entry.Attestation)) *entry.Entry {
 		a := testlog.Claims(origin, s.Unix(), 5)
 		if change != nil {
@@ -195,11 +212,11 @@ func TestRounds(t *testing.T) {
 				s.Submit(e)
 			}
 		}
-		if got := strings.Join(s.round(nil), "; "); got != step.want {
+		if got := s.round(); got != step.want {
 			t.Fatalf("step %d: %q, want %q", n, got, step.want)
 		}
 	}
-	if again := s.round(nil); len(again) > 0 {
+	if again := s.round(); again != "" {
 		t.Errorf("told again: %q", again)
 	}
 	s.replayed(t)
@@ -238,12 +255,13 @@ func (s *scene) replayed(t *testing.T) {
 			want[e.ID] = true
 		}
 	}
-	var c watch.Cursor
+	c := watch.Cursor{Begin: watch.BeginAll}
 	failed, got := map[string]bool{}, []string{}
 	rounds := 0
 	for ; rounds < 3*len(s.all); rounds++ {
 		before := c
-		err := s.watcher().Round(t.Context(), s.log(nil), &c, func(e watch.Event) error {
+		var kept watch.Cursor
+		err := s.look().Tell(t.Context(), &c, told(func(e watch.Event) error {
 			if !failed[e.ID] {
 				failed[e.ID] = true
 				return errDeliver
@@ -252,7 +270,7 @@ func (s *scene) replayed(t *testing.T) {
 				got = append(got, e.ID)
 			}
 			return nil
-		})
+		}), func(at watch.Cursor) error { kept = at; return nil })
 		if c.Size < before.Size {
 			t.Fatalf("cursor went from %d to %d", before.Size, c.Size)
 		}
@@ -263,7 +281,7 @@ func (s *scene) replayed(t *testing.T) {
 			t.Fatal(err)
 		}
 		// What is remembered is what a file holds.
-		data, err := json.Marshal(c)
+		data, err := json.Marshal(kept)
 		if err == nil {
 			c = watch.Cursor{}
 			err = json.Unmarshal(data, &c)
@@ -282,24 +300,49 @@ func (s *scene) replayed(t *testing.T) {
 	}
 }
 
-// TestTrouble tells once when a log begins to contradict itself.
-func TestTrouble(t *testing.T) {
+// TestConditions tells once when something begins, when it has become something
+// else, and when it has ended; and nothing of what is not known.
+func TestConditions(t *testing.T) {
 	s := newScene(t)
+	trouble := func(kind watch.Kind) watch.Condition {
+		return watch.Condition{Key: "log", Holds: kind != "", Begins: watch.Event{Kind: kind, Severity: "act", Text: "text"},
+			Ends: watch.Event{Kind: watch.Consistent, Severity: "none"}}
+	}
+	silent := func(holds bool) watch.Condition {
+		return watch.Condition{Key: "w1", Holds: holds, Patience: time.Hour, Begins: watch.Event{Kind: watch.WitnessSilent, Severity: "caution"},
+			Ends: watch.Event{Kind: watch.WitnessHeard, Severity: "none"}}
+	}
 	for n, step := range []struct {
-		evidence error
-		want     string
+		after      time.Duration
+		conditions []watch.Condition
+		want       string
 	}{
-		{nil, ""},
-		{fmt.Errorf("syncing: %w", &mirror.ConflictError{Rollback: true, What: "less"}), "rollback act 0"},
-		{&mirror.ConflictError{Rollback: true, What: "less"}, ""},
-		{&mirror.ConflictError{What: "another"}, "split-view act 0"},
-		{&replay.FalseSealError{Index: 9, Line: 8, What: "wrong"}, "false-seal act 0"},
-		{nil, "consistent none 0"},
-		{nil, ""},
+		{0, nil, ""},
+		{0, []watch.Condition{trouble(watch.Rollback)}, "rollback act 0"},
+		{0, []watch.Condition{trouble(watch.Rollback)}, ""},
+		{0, nil, ""},
+		{0, []watch.Condition{trouble(watch.SplitView)}, "split-view act 0"},
+		{0, []watch.Condition{trouble(watch.FalseSeal), silent(true)}, "false-seal act 0"},
+		{0, []watch.Condition{trouble("")}, "consistent none 0"},
+		{0, []watch.Condition{trouble("")}, ""},
+		{59 * time.Minute, []watch.Condition{silent(true)}, ""},
+		{time.Minute, []watch.Condition{silent(true)}, "witness-silent caution 0"},
+		{time.Hour, nil, ""},
+		{0, []watch.Condition{silent(false)}, "witness-heard none 0"},
+		{0, []watch.Condition{silent(true)}, ""},
+		{0, []watch.Condition{silent(false)}, ""},
 	} {
-		if got := strings.Join(s.round(step.evidence), "; "); got != step.want {
+		s.Advance(step.after)
+		if got := s.round(step.conditions...); got != step.want {
 			t.Errorf("step %d: %q, want %q", n, got, step.want)
 		}
+	}
+	ids := map[string]bool{}
+	for _, e := range s.all {
+		if ids[e.ID] || e.Time.IsZero() {
+			t.Errorf("%+v", e)
+		}
+		ids[e.ID] = true
 	}
 }
 
@@ -307,15 +350,43 @@ func TestTrouble(t *testing.T) {
 // not moved.
 func TestForked(t *testing.T) {
 	s := newScene(t)
-	s.round(nil)
+	s.round()
+	var kinds []watch.Kind
 	for _, c := range []watch.Cursor{
 		{Size: 2, Root: strings.Repeat("0", 64)}, {Size: 1, Root: s.cursor.Root}, {Size: 99, Root: s.cursor.Root},
 	} {
 		before := c
-		err := s.watcher().Round(t.Context(), s.log(nil), &c, func(watch.Event) error { return nil })
-		if !errors.Is(err, watch.ErrForked) || c != before {
+		err := s.look().Tell(t.Context(), &c, told(func(e watch.Event) error { kinds = append(kinds, e.Kind); return nil }), forget)
+		if !errors.Is(err, watch.ErrForked) || c.Size != before.Size || c.Root != before.Root {
 			t.Errorf("%+v: %v", before, err)
 		}
+	}
+	if !slices.Equal(kinds, []watch.Kind{watch.SplitView, watch.SplitView, watch.SplitView}) {
+		t.Errorf("told %v", kinds)
+	}
+}
+
+// TestNothingYet: of a log that lies before anything of it could be held, the
+// lie is told, and nothing begins.
+func TestNothingYet(t *testing.T) {
+	s := newScene(t)
+	k, err := s.by.Look(t.Context(), &watch.Log{Origin: origin, Conditions: []watch.Condition{
+		{Key: "log", Holds: true, Begins: watch.Event{Kind: watch.FalseSeal}}}}, s.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []watch.Kind
+	for range 2 {
+		err = k.Tell(t.Context(), &s.cursor, told(func(e watch.Event) error { got = append(got, e.Kind); return nil }), forget)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(got, []watch.Kind{watch.FalseSeal}) || s.cursor.Begin != watch.BeginNow {
+		t.Errorf("%v, %+v", got, s.cursor)
+	}
+	if got := s.round(); got != "" || len(s.cursor.Conditions) != 1 {
+		t.Errorf("%q, %+v", got, s.cursor)
 	}
 }
 
@@ -324,14 +395,15 @@ func TestState(t *testing.T) {
 	if _, err := watch.ReadState(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
-	want := &watch.State{Version: 1, SBOM: strings.Repeat("a", 64), Logs: map[string]watch.Cursor{
-		origin: {Size: 7, Root: "00", Checked: 8, CheckedSize: 6, Stale: true, Trouble: watch.Rollback},
-	}}
+	want := watch.NewState(watcher(t, watch.Interests{All: true}).Interest)
+	want.Set("soc", origin, watch.Cursor{Size: 7, Root: "00", Checked: 8, CheckedSize: 6, Day: "2026-11-26",
+		Conditions: map[string]watch.Told{"stale": {Since: 5, Kind: watch.Stale, ID: "id"}}})
+	want.Set("feed", origin, watch.Cursor{Begin: watch.BeginNow})
 	if err := want.Write(path); err != nil {
 		t.Fatal(err)
 	}
 	got, err := watch.ReadState(path)
-	if err != nil || got.SBOM != want.SBOM || got.Logs[origin] != want.Logs[origin] {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	data, err := os.ReadFile(path)
@@ -339,67 +411,15 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"empty": "", "no JSON": "{", "more": string(data) + "{}", "version": strings.Replace(string(data), ": 1,", ": 2,", 1),
-		"unknown member": strings.Replace(string(data), `"sbom"`, `"x": 1, "sbom"`, 1), "no SBOM": `{"version": 1, "sbom": "", "logs": {}}`,
-		"no logs": `{"version": 1, "sbom": "` + want.SBOM + `"}`, "large": string(data) + strings.Repeat(" ", 1<<20),
+		"empty": "", "no JSON": "{", "more": string(data) + "{}", "version": strings.Replace(string(data), ": 2,", ": 3,", 1),
+		"unknown member": strings.Replace(string(data), `"interest"`, `"x": 1, "interest"`, 1), "no interest": `{"version": 2, "interest": "", "receivers": {}}`,
+		"no receivers": `{"version": 2, "interest": "` + want.Interest + `"}`, "large": string(data) + strings.Repeat(" ", 1<<20),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := watch.ReadState(path); !errors.Is(err, watch.ErrState) {
 			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// TestPost posts CloudEvents, again where it must, and nowhere else.
-func TestPost(t *testing.T) {
-	var bodies []string
-	answers := []int{500, 429, 204, 307, 404, 503, 200}
-	var elsewhere bool
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/hook" {
-			elsewhere = true
-			return
-		}
-		b, _ := io.ReadAll(r.Body)
-		bodies = append(bodies, r.Header.Get("Content-Type")+" "+string(b))
-		w.Header().Set("Location", "/elsewhere")
-		w.WriteHeader(answers[0])
-		answers = answers[1:]
-	}))
-	defer srv.Close()
-	p, err := watch.NewPoster(srv.URL + "/hook")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.SetPause(time.Nanosecond)
-	e := &watch.Event{ID: origin + "/7/0", Log: origin, Kind: watch.Withdrawn, Time: time.Unix(1_795_000_000, 0).UTC(), Index: ptr(7), Text: "text"}
-	if err := p.Deliver(t.Context(), e); err != nil || len(bodies) != 3 {
-		t.Errorf("%v after %d attempts", err, len(bodies))
-	}
-	if err := p.Deliver(t.Context(), e); err == nil || elsewhere {
-		t.Errorf("three refusals: %v; elsewhere: %t", err, elsewhere)
-	}
-	if err := p.Deliver(t.Context(), e); err != nil {
-		t.Error(err)
-	}
-	kind, body, _ := strings.Cut(bodies[0], "8 ")
-	var got watch.CloudEvent
-	if err := json.Unmarshal([]byte(body), &got); err != nil || kind != "application/cloudevents+json; charset=utf-" {
-		t.Fatal(kind, err)
-	}
-	if got.SpecVersion != "1.0" || got.ID != e.ID || got.Source != origin || got.Type != "standing.withdrawn" || got.Data.Text != "text" || *got.Data.Index != 7 {
-		t.Errorf("%s", body)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := p.Deliver(ctx, e); err == nil {
-		t.Error("delivered after its time")
-	}
-	for _, bad := range []string{"", "ftp://x/", "http:///x", "://"} {
-		if _, err := watch.NewPoster(bad); err == nil {
-			t.Errorf("%q is taken", bad)
 		}
 	}
 }

@@ -1,0 +1,102 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/standing-log/standing/internal/mirror"
+	"github.com/standing-log/standing/internal/watch"
+)
+
+// look syncs one log and tells what has happened. Where the log cannot be had
+// the copy says at least that it gets old.
+func (m *Monitor) look(ctx context.Context, l Log) Result {
+	r := Result{Origin: l.Origin, Told: map[string]int{}, Failed: map[string]error{}}
+	c, err := mirror.Open(ctx, mirror.Config{Dir: l.Dir, FS: l.FS, Origin: l.Origin, Policy: m.cfg.Policy, Now: m.cfg.Now})
+	if err != nil {
+		r.Sync = err
+		return r
+	}
+	defer c.Close()
+	r.Sync = c.Sync(ctx, l.Source, l.Progress)
+	if r.Sync != nil && (ctx.Err() != nil || errors.Is(r.Sync, mirror.ErrDamaged)) {
+		return r
+	}
+	log := &watch.Log{Copy: c, Origin: l.Origin}
+	if log.Conditions, err = m.conditions(l, r.Sync); err != nil {
+		r.Sync = errors.Join(r.Sync, err)
+		return r
+	}
+	switch log.State, err = c.State(ctx); {
+	case err == nil:
+		defer log.State.Close()
+		log.AsOf = time.Unix(int64(log.State.Seal.SealedAt), 0)
+		if cp, err := m.cfg.Policy.Open(log.State.Checkpoint, m.cfg.Now()); err == nil && cp.Witnessed {
+			log.AsOf = cp.Time
+		}
+		r.Size, r.AsOf = log.State.Size, log.AsOf
+	case !errors.Is(err, mirror.ErrEmpty) || r.Sync == nil:
+		r.Sync = errors.Join(r.Sync, err)
+		return r
+	}
+	if err := m.tell(ctx, log, &r); err != nil {
+		r.Sync = errors.Join(r.Sync, c.Explain(err))
+	}
+	return r
+}
+
+// tell tells all receivers, each in its own time.
+func (m *Monitor) tell(ctx context.Context, log *watch.Log, r *Result) error {
+	look, err := m.watchers[log.Origin].Look(ctx, log, m.cfg.Now())
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex // over r
+	var all sync.WaitGroup
+	for _, to := range m.cfg.Receivers {
+		all.Go(func() {
+			counted := &counting{Receiver: to.Receiver}
+			if m.cfg.Interval > 0 {
+				counted.until = time.Now().Add(m.cfg.Interval)
+			}
+			cursor := m.cursor(to.Name, log.Origin)
+			err := look.Tell(ctx, &cursor, counted, func(c watch.Cursor) error { return m.keep(to.Name, log.Origin, c) })
+			mu.Lock()
+			defer mu.Unlock()
+			r.Told[to.Name] = counted.n
+			r.Bad = r.Bad || counted.bad
+			if errors.Is(err, errLater) {
+				r.Behind = true
+			} else if err != nil {
+				r.Failed[to.Name] = err
+			}
+		})
+	}
+	all.Wait()
+	return nil
+}
+
+// counting counts what arrives, and ends what takes too long: the others are not
+// to wait for a receiver that is slow.
+type counting struct {
+	watch.Receiver
+	until time.Time
+	n     int
+	bad   bool
+}
+
+var errLater = errors.New("the rest later")
+
+func (c *counting) Deliver(ctx context.Context, e *watch.Event) error {
+	if !c.until.IsZero() && c.n > 0 && time.Now().After(c.until) {
+		return errLater
+	}
+	err := c.Receiver.Deliver(ctx, e)
+	if err == nil {
+		c.n++
+		c.bad = c.bad || e.Bad()
+	}
+	return err
+}
