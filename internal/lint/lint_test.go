@@ -364,3 +364,29 @@ func FuzzCanonicalPurl(f *testing.F) {
 		}
 	})
 }
+
+// TestWalk finds every string with the member that it is, as a decoder does.
+func TestWalk(t *testing.T) {
+	for payload, want := range map[string]reason.Code{
+		`{"a":"x"}`:                                 "",
+		`{"x-n":"030/123 45 678"}`:                  reason.PersonalData,
+		`{"n":"030/123 45 678"}`:                    "",
+		"{\"x-n\"\n:\t\"030/123 45 678\"}":          reason.PersonalData,
+		`{"x-n":1,"n":["030/123 45 678"]}`:          "",
+		`{"x-n":["030/123 45 678"]}`:                "",
+		`{"key":"jane.doe@a.example"}`:              "",
+		`{"key":["jane.doe@a.example"]}`:            reason.PersonalData,
+		`[{"pop":"x"},"jane.doe@a.example"]`:        reason.PersonalData,
+		`{"a":"jane.doe\u0040a.example"}`:           reason.PersonalData,
+		`{"a":"\"jane.doe@a.example"}`:              reason.PersonalData,
+		`{"a":"\\","b":"jane.doe@a.example"}`:       reason.PersonalData,
+		`{"a":"\\\"","key":"jane.doe@a.example"}`:   "",
+		`{"jane.doe@a.example":1}`:                  reason.PersonalData,
+		`{"jane.doe\u0040a.example":{"b":"c"}}`:     reason.PersonalData,
+		`{"a":"b: \"x-n\": ","n":"030/123 45 678"}`: "",
+	} {
+		if err := walk([]byte(payload)); reason.CodeOf(err) != want {
+			t.Errorf("%s: %v, want code %q", payload, err, want)
+		}
+	}
+}

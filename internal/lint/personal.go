@@ -23,49 +23,62 @@ func checkPersonal(e *entry.Entry) error {
 			return err
 		}
 	}
-	// The payload is strict JSON already: no error occurs but walk's own.
-	return walk(jsontext.NewDecoder(bytes.NewReader(e.Payload), jsontext.AllowDuplicateNames(true)), "")
+	return walk(e.Payload)
 }
 
-// walk checks the next value of d, which is that of the member called name.
-func walk(d *jsontext.Decoder, name string) error {
-	tok, err := d.ReadToken()
-	if err != nil {
-		return reason.Errorf(reason.JSONMalformed, "%v", err)
-	}
-	switch tok.Kind() {
-	case jsontext.KindString:
-		return checkString(name, tok.String())
-	case jsontext.KindBeginArray:
-		for d.PeekKind() != jsontext.KindEndArray {
-			if err := walk(d, ""); err != nil {
-				return err
-			}
+// walk checks each string of a payload. The payload is strict JSON already, so
+// its strings are found without parsing it again: every entry is looked at while
+// its submitter waits.
+func walk(payload []byte) error {
+	name := ""
+	for {
+		start := bytes.IndexByte(payload, '"')
+		if start < 0 {
+			return nil
 		}
-	case jsontext.KindBeginObject:
-		for d.PeekKind() != jsontext.KindEndObject {
-			if err := walkMember(d); err != nil {
-				return err
-			}
+		text, rest, err := cutString(payload[start:])
+		switch {
+		case err != nil:
+			return err
+		case bytes.HasPrefix(bytes.TrimLeft(rest, space), []byte(":")):
+			name = text
+			err = checkText(name, false)
+		case string(bytes.Trim(payload[:start], space)) == ":":
+			err = checkString(name, text)
+		default:
+			err = checkString("", text) // an item of an array
 		}
-	default:
-		return nil
+		if err != nil {
+			return err
+		}
+		payload = rest
 	}
-	_, err = d.ReadToken()
-	return err
 }
 
-func walkMember(d *jsontext.Decoder) error {
-	tok, err := d.ReadToken()
+// cutString cuts the string off at whose opening quote b begins.
+func cutString(b []byte) (text string, rest []byte, err error) {
+	end, escaped := 1, false
+	for ; end < len(b) && b[end] != '"'; end++ {
+		if b[end] == '\\' {
+			escaped = true
+			end++
+		}
+	}
+	if end >= len(b) {
+		return "", nil, reason.Errorf(reason.JSONMalformed, "string without end")
+	}
+	if !escaped {
+		return string(b[1:end]), b[end+1:], nil
+	}
+	plain, err := jsontext.AppendUnquote(nil, b[:end+1])
 	if err != nil {
-		return reason.Errorf(reason.JSONMalformed, "%v", err)
+		return "", nil, reason.Errorf(reason.JSONMalformed, "%v", err)
 	}
-	name := tok.String()
-	if err := checkText(name, false); err != nil {
-		return err
-	}
-	return walk(d, name)
+	return string(plain), b[end+1:], nil
 }
+
+// space is what JSON may have between tokens.
+const space = " \t\r\n"
 
 // CheckString applies the rules for personal data to a text or a link that is
 // to become a member of a statement. Code: personal-data.

@@ -87,7 +87,7 @@ type Private struct {
 
 func (e *Entry) parseAttestation(f *fields) error {
 	a := &Attestation{
-		Logs:         f.strings("logs", 1, 8, originPattern.MatchString),
+		Logs:         f.strings("logs", 1, 8, origins.has),
 		Relation:     f.enum("relation", "first-party", "steward", "second-party", "third-party", "public-body"),
 		Polarity:     f.enum("polarity", "positive", "negative"),
 		LegalBasis:   f.code("legalBasis"),
@@ -163,7 +163,7 @@ func (f *fields) scopes() []Scope {
 func (f *fields) scope() Scope {
 	s := Scope{Purl: f.str("purl"), From: optional(f, "from", f.time), To: optional(f, "to", f.time)}
 	if f.has("vers") {
-		s.Vers = f.match("vers", versPattern)
+		s.Vers = f.match("vers", ranges)
 	}
 	if p, err := purl.Parse(s.Purl); f.err == nil && (err != nil || p.HasVersion()) {
 		f.fail(reason.Purl, "%.120q is not a canonical purl without version", s.Purl)
@@ -223,12 +223,12 @@ func (f *fields) claim() Claim {
 
 func (f *fields) statement() *Statement {
 	s := &Statement{
-		MediaType: f.match("mediaType", mediaPattern),
+		MediaType: f.mediaType("mediaType"),
 		SHA256:    f.hash("sha256"),
 		Size:      f.index("size"),
 	}
 	if f.has("predicateType") {
-		s.PredicateType = f.match("predicateType", typePattern)
+		s.PredicateType = f.match("predicateType", types)
 	}
 	return s
 }

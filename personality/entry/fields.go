@@ -2,8 +2,6 @@ package entry
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -16,7 +14,6 @@ import (
 type fields struct {
 	o     object
 	where string
-	seen  []string
 	err   error
 }
 
@@ -37,24 +34,25 @@ func (f *fields) object(v value, where string) *fields {
 }
 
 // has reports whether the optional member is present.
-func (f *fields) has(name string) bool { _, ok := f.o[name]; return ok }
+func (f *fields) has(name string) bool { return f.o.find(name) != nil }
 
 // get returns a required member and marks it as known.
 func (f *fields) get(name string) value {
-	f.seen = append(f.seen, name)
-	v, ok := f.o[name]
-	if !ok {
+	m := f.o.find(name)
+	if m == nil {
 		f.missing(name)
+		return nil
 	}
-	return v
+	m.known = true
+	return m.value
 }
 
 // missing reports a required member that is not there, or is there in another
 // case.
 func (f *fields) missing(name string) {
-	for other := range f.o {
-		if strings.EqualFold(other, name) {
-			f.fail(reason.MemberUnknown, "%.64q is spelt %q", other, name)
+	for _, m := range f.o {
+		if strings.EqualFold(m.name, name) {
+			f.fail(reason.MemberUnknown, "%.64q is spelt %q", m.name, name)
 		}
 	}
 	f.fail(reason.MemberMissing, "%s is missing", name)
@@ -62,11 +60,9 @@ func (f *fields) missing(name string) {
 
 // done reports the first failure, then unknown members.
 func (f *fields) done() error {
-	if f.err == nil && len(f.o) != len(f.seen) {
-		for _, name := range slices.Sorted(maps.Keys(f.o)) {
-			if !slices.Contains(f.seen, name) {
-				f.fail(reason.MemberUnknown, "%.64q", name)
-			}
+	for _, m := range f.o {
+		if !m.known {
+			f.fail(reason.MemberUnknown, "%.64q", m.name)
 		}
 	}
 	return f.err
@@ -79,16 +75,17 @@ func (f *fields) done() error {
 // 1,024 bytes.
 func (f *fields) skipExtensions() {
 	n := 0
-	for name, v := range f.o {
-		if !strings.HasPrefix(name, "x-") {
+	for i := range f.o {
+		m := &f.o[i]
+		if !strings.HasPrefix(m.name, "x-") {
 			continue
 		}
 		n++
-		s, ok := v.(string)
-		if !ok || len(s) > 1024 || len(name) > 64 || n > 16 {
+		s, ok := m.value.(string)
+		if !ok || len(s) > 1024 || len(m.name) > 64 || n > 16 {
 			f.fail(reason.MemberInvalid, "extension members: at most 16, names of 64 bytes, strings of 1,024 bytes")
 		}
-		f.seen = append(f.seen, name)
+		m.known = true
 	}
 }
 
@@ -108,10 +105,20 @@ func (f *fields) array(name string) []value {
 	return a
 }
 
-// match returns a string member that pattern, which is anchored, matches.
-func (f *fields) match(name string, pattern *regexp.Regexp) string {
+// match returns a string member of the grammar g.
+func (f *fields) match(name string, g *grammar) string {
 	s := f.str(name)
-	if f.err == nil && !pattern.MatchString(s) {
+	if f.err == nil && !g.has(s) {
+		f.fail(reason.MemberInvalid, "%s is %.80q", name, s)
+	}
+	return s
+}
+
+// mediaType returns a member that is two halves around a slash.
+func (f *fields) mediaType(name string) string {
+	s := f.str(name)
+	a, b, ok := strings.Cut(s, "/")
+	if f.err == nil && (!ok || !media.has(a) || !media.has(b)) {
 		f.fail(reason.MemberInvalid, "%s is %.80q", name, s)
 	}
 	return s
@@ -183,21 +190,56 @@ func optional[T any](f *fields, name string, read func(string) T) *T {
 	return &v
 }
 
+// grammar is a set of strings: prefix, and then 1 to max bytes of some.
+type grammar struct {
+	prefix string
+	max    int
+	some   [256]bool
+}
+
+const (
+	digits   = "0123456789"
+	lower    = "abcdefghijklmnopqrstuvwxyz"
+	alphanum = digits + lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+func newGrammar(prefix string, max int, some string) *grammar {
+	g := &grammar{prefix: prefix, max: max}
+	for _, b := range []byte(some) {
+		g.some[b] = true
+	}
+	return g
+}
+
+// has reports whether s is in g.
+func (g *grammar) has(s string) bool {
+	rest, ok := strings.CutPrefix(s, g.prefix)
+	if !ok || len(rest) < 1 || len(rest) > g.max {
+		return false
+	}
+	for i := range len(rest) {
+		if !g.some[rest[i]] {
+			return false
+		}
+	}
+	return true
+}
+
 // The grammars of SPEC.md, "Payload".
 var (
-	codePattern   = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
-	linkPattern   = regexp.MustCompile(`^https://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,192}$`)
-	originPattern = regexp.MustCompile(`^[a-z0-9./-]{1,255}$`)
-	versPattern   = regexp.MustCompile(`^[A-Za-z0-9.:/|<>=!*,%+~_-]{1,512}$`)
-	mediaPattern  = regexp.MustCompile(`^[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}$`)
-	typePattern   = regexp.MustCompile(`^[!#-\[\]-~]{1,200}$`)
+	codes   = newGrammar("", 64, alphanum+"._:-")
+	links   = newGrammar("https://", 192, alphanum+"._~:/?#[]@!$&'()*+,;=%-")
+	origins = newGrammar("", 255, digits+lower+"./-")
+	ranges  = newGrammar("", 512, alphanum+".:/|<>=!*,%+~_-")
+	media   = newGrammar("", 63, digits+lower+"!#$&^_.+-") // each half of a media type
+	types   = newGrammar("", 200, alphanum+"!#$%&'()*+,-./:;<=>?@[]^_`{|}~")
 )
 
 var roleWords = []string{"steward", "maintainer", "manufacturer", "user", "assessor", "public-body", "fiscal-host", "authority"}
 
-func (f *fields) code(name string) string   { return f.match(name, codePattern) }
-func (f *fields) link(name string) string   { return f.match(name, linkPattern) }
-func (f *fields) origin(name string) string { return f.match(name, originPattern) }
+func (f *fields) code(name string) string   { return f.match(name, codes) }
+func (f *fields) link(name string) string   { return f.match(name, links) }
+func (f *fields) origin(name string) string { return f.match(name, origins) }
 func (f *fields) role(name string) string   { return f.enum(name, roleWords...) }
 
 func validRole(s string) bool { return slices.Contains(roleWords, s) }

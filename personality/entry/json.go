@@ -26,8 +26,24 @@ const (
 // or object.
 type value any
 
-// object is a JSON object. Its members are distinct.
-type object map[string]value
+// object is a JSON object: its members in their order, all names distinct.
+type object []member
+
+type member struct {
+	name  string
+	value value
+	known bool // somebody has asked for it; see fields
+}
+
+// find returns the member called name, or nil.
+func (o object) find(name string) *member {
+	for i := range o {
+		if o[i].name == name {
+			return &o[i]
+		}
+	}
+	return nil
+}
 
 // parseJSON parses b, which must be one JSON object of the strict profile.
 func parseJSON(b []byte) (object, error) { return parseJSONLimit(b, maxString) }
@@ -101,22 +117,22 @@ func (d *decoder) readArray(depth int) (value, error) {
 }
 
 func (d *decoder) readObject(depth int) (value, error) {
-	o := object{}
+	o := make(object, 0, 8)
 	for d.PeekKind() != jsontext.KindEndObject {
 		// The decoder refuses names that are equal after unescaping.
 		name, err := d.ReadToken()
 		if err != nil {
 			return nil, jsonError(err)
 		}
-		if _, err := d.checkString(name.String()); err != nil {
+		key := name.String()
+		if _, err := d.checkString(key); err != nil {
 			return nil, err
 		}
-		key := name.String()
 		v, err := d.readValue(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		if o[key] = v; len(o) > maxItems {
+		if o = append(o, member{name: key, value: v}); len(o) > maxItems {
 			return nil, reason.Errorf(reason.JSONLimit, "object of more than %d members", maxItems)
 		}
 	}

@@ -82,7 +82,7 @@ func (f *fields) keys(name string) []PublicKey {
 	}
 	keys := make([]PublicKey, 0, 8)
 	for i := 0; i < len(a) && f.err == nil; i++ {
-		item := fields{o: object{"key": a[i]}, where: name}
+		item := fields{o: object{{name: "key", value: a[i]}}, where: name}
 		keys = append(keys, item.publicKey("key"))
 		f.adopt(&item)
 	}
@@ -311,14 +311,14 @@ func (e *Entry) parseRevocation(f *fields) error {
 	case r.Action == ActionReinstate:
 		r.Hold = f.hash("hold")
 	case r.Action == ActionClaims:
-		r.Claims = f.strings("claims", 1, 64, codePattern.MatchString)
+		r.Claims = f.strings("claims", 1, 64, codes.has)
 	case r.Action != ActionRevoke:
 		f.fail(reason.MemberInvalid, "action is %.80q", r.Action)
 	}
 	r.Reason = uint8(f.integer("reason", 0, 256))
 	r.Programme = optional(f, "programme", f.hash)
 	if f.has("refs") {
-		r.Refs = f.strings("refs", 1, 16, codePattern.MatchString)
+		r.Refs = f.strings("refs", 1, 16, codes.has)
 	}
 	if s := optional(f, "link", f.link); s != nil {
 		r.Link = *s
@@ -339,7 +339,7 @@ func (f *fields) indexes(name string, n int) []uint64 {
 	}
 	out := make([]uint64, 0, n)
 	for i := 0; i < len(a) && f.err == nil; i++ {
-		item := fields{o: object{name: a[i]}, where: name}
+		item := fields{o: object{{name: name, value: a[i]}}, where: name}
 		out = append(out, item.index(name))
 		f.adopt(&item)
 	}

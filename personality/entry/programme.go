@@ -31,7 +31,7 @@ func (e *Entry) parseProgramme(f *fields) error {
 	if f.err == nil && p.Action != ActionClose {
 		p.Rules = f.hash("rules")
 		p.Link = f.link("link")
-		p.Catalogues = f.strings("catalogues", 1, 32, codePattern.MatchString)
+		p.Catalogues = f.strings("catalogues", 1, 32, codes.has)
 		p.Roles = f.strings("roles", 1, 8, validRole)
 		p.Members = f.members("members")
 		p.MaxValidity = f.integer("maxValidity", 1, maxTime)
@@ -48,8 +48,7 @@ func (e *Entry) parseProgramme(f *fields) error {
 
 // members reads 1 to 256 party ids, sorted, or nil for the string "any".
 func (f *fields) members(name string) []Hash {
-	if s, ok := f.o[name].(string); ok && s == "any" {
-		f.get(name)
+	if s, ok := f.get(name).(string); ok && s == "any" {
 		return nil
 	}
 	list := f.strings(name, 1, maxItems, func(s string) bool { _, ok := parseHex(s, 32); return ok })

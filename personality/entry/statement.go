@@ -121,9 +121,8 @@ func parseSubject(v value) (Subject, error) {
 	if len(d.o) != 1 {
 		return s, reason.Errorf(reason.SubjectInvalid, "%.80q: %d digests, not one", s.Name, len(d.o))
 	}
-	for algorithm := range d.o {
-		s.Algorithm, s.Digest = algorithm, d.str(algorithm)
-	}
+	s.Algorithm = d.o[0].name
+	s.Digest = d.str(s.Algorithm)
 	return s, d.done()
 }
 
