@@ -15,6 +15,7 @@
 package admission
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"time"
@@ -104,16 +105,25 @@ func (a *Admission) AdmitAll(envelopes [][]byte) ([]*Entry, []error) {
 // parse does what comes before the signature.
 func (a *Admission) parse(envelope []byte) *candidate {
 	c := &candidate{}
-	leaf, err := entry.Canonicalize(envelope)
-	if err == nil {
-		c.hash = Hash(rfc6962.DefaultHasher.HashLeaf(leaf))
-		c.entry, err = entry.Parse(leaf)
+	// Most envelopes are leaves as they come.
+	c.parse(bytes.Clone(envelope))
+	if c.err != nil {
+		var leaf []byte
+		if leaf, c.err = entry.Canonicalize(envelope); c.err == nil {
+			c.parse(leaf)
+		}
 	}
-	if err == nil {
-		c.key, err = a.key(c.entry.KeyID)
+	if c.err == nil {
+		c.key, c.err = a.key(c.entry.KeyID)
 	}
-	c.err = err
 	return c
+}
+
+// parse reads from the leaf what the signature is verified of, once its hash is
+// taken.
+func (c *candidate) parse(leaf []byte) {
+	c.hash = Hash(rfc6962.DefaultHasher.HashLeaf(leaf))
+	c.entry, c.err = entry.Parse(leaf)
 }
 
 // finish does what comes after the signature.

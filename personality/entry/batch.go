@@ -37,7 +37,7 @@ func verifyTogether(entries []*Entry, keys []PublicKey, chosen []int, errs []err
 	eq := newEquation(len(chosen))
 	good := len(chosen) > 1
 	for _, i := range chosen {
-		good = good && eq.add(keys[i].point(), PAE(entries[i].Payload), entries[i].Signature)
+		good = good && eq.add(keys[i].point(), entries[i])
 	}
 	good = good && eq.holds()
 	for _, i := range chosen {
@@ -72,8 +72,10 @@ func newEquation(n int) *equation {
 	}
 }
 
-// add adds a signature of 64 bytes. It reports false if that cannot be one.
-func (q *equation) add(key, message, sig []byte) bool {
+// add adds an entry whose signature, by key, has 64 bytes. It reports false if
+// that cannot be one.
+func (q *equation) add(key []byte, e *Entry) bool {
+	sig := e.Signature
 	// SPEC: R may be any encoding of a point, s is below the order (ZIP-215).
 	r, err := new(edwards25519.Point).SetBytes(sig[:32])
 	if err != nil {
@@ -86,7 +88,8 @@ func (q *equation) add(key, message, sig []byte) bool {
 	h := sha512.New()
 	h.Write(sig[:32])
 	h.Write(key)
-	h.Write(message)
+	h.Write(paeHead(e.Payload, 0))
+	h.Write(e.Payload)
 	k, err := new(edwards25519.Scalar).SetUniformBytes(h.Sum(nil))
 	if err != nil {
 		return false

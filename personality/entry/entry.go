@@ -78,7 +78,7 @@ func Parse(leaf []byte) (*Entry, error) {
 // does not look into the payload.
 func Split(leaf []byte) (payload []byte, keyID, id Hash, err error) {
 	payload, keyID, _, err = splitLeaf(leaf)
-	return payload, keyID, eventID(keyID, PAE(payload)), err
+	return payload, keyID, eventID(keyID, payload), err
 }
 
 // Open returns the entry of a payload and the keyid of its signer, without
@@ -94,7 +94,7 @@ func Open(payload []byte, keyID Hash) (*Entry, error) {
 // build parses payload and puts the Entry together.
 func build(leaf, payload []byte, keyID Hash, sig []byte) (*Entry, error) {
 	e := &Entry{Leaf: leaf, Payload: payload, KeyID: keyID, Signature: sig}
-	e.ID = eventID(keyID, PAE(payload))
+	e.ID = eventID(keyID, payload)
 	root, err := parseJSON(payload)
 	if err != nil {
 		return nil, err
@@ -117,10 +117,10 @@ func splitLeaf(leaf []byte) (payload []byte, keyID Hash, sig []byte, err error) 
 	if !ok1 || !ok2 || !ok3 || !ok4 {
 		return nil, Hash{}, nil, reason.Errorf(reason.EnvelopeMalformed, "leaf is not a canonical envelope")
 	}
-	if payload, ok1 = decodeBase64(string(b64)); !ok1 {
+	if payload, ok1 = decodeBase64(b64); !ok1 {
 		return nil, Hash{}, nil, reason.Errorf(reason.Base64, "payload")
 	}
-	if sig, ok1 = decodeBase64(string(s)); !ok1 {
+	if sig, ok1 = decodeBase64(s); !ok1 {
 		return nil, Hash{}, nil, reason.Errorf(reason.Base64, "sig")
 	}
 	key, ok := parseHex(string(id), 32)
@@ -146,20 +146,22 @@ func formatLeaf(payload []byte, keyID Hash, sig []byte) []byte {
 // PAE returns the bytes that an entry's signature is over: DSSE's
 // pre-authentication encoding of payload with PayloadType.
 func PAE(payload []byte) []byte {
-	b := make([]byte, 0, len(payload)+64)
-	b = append(b, "DSSEv1 28 "+PayloadType+" "...)
-	b = strconv.AppendInt(b, int64(len(payload)), 10)
-	b = append(b, ' ')
-	return append(b, payload...)
+	return append(paeHead(payload, len(payload)), payload...)
+}
+
+// paeHead returns what stands before the payload in its PAE, with room behind.
+func paeHead(payload []byte, room int) []byte {
+	b := append(make([]byte, 0, room+64), "DSSEv1 28 "+PayloadType+" "...)
+	return append(strconv.AppendInt(b, int64(len(payload)), 10), ' ')
 }
 
 // eventID returns H(0x12 ‖ keyid ‖ H(PAE)).
-func eventID(keyID Hash, pae []byte) Hash {
-	h := sha256.Sum256(pae)
-	b := make([]byte, 0, 65)
-	b = append(b, 0x12)
-	b = append(b, keyID[:]...)
-	return sha256.Sum256(append(b, h[:]...))
+func eventID(keyID Hash, payload []byte) Hash {
+	h := sha256.New()
+	h.Write(paeHead(payload, 0))
+	h.Write(payload)
+	b := append(make([]byte, 0, 65), 0x12)
+	return sha256.Sum256(h.Sum(append(b, keyID[:]...)))
 }
 
 // Verify checks the entry's signature under key, which must be the one its

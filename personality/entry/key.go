@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"strings"
 
 	"filippo.io/edwards25519"
 	"github.com/hdevalence/ed25519consensus"
@@ -89,10 +88,12 @@ func (k PublicKey) Verify(message, sig []byte) bool {
 
 // decodeBase64 decodes canonical, padded, standard base64. Go's decoders
 // accept line breaks, and trailing bits unless they are strict.
-func decodeBase64(s string) ([]byte, bool) {
-	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	return b, err == nil && !strings.ContainsAny(s, "\r\n")
+func decodeBase64[T string | []byte](s T) ([]byte, bool) {
+	b, err := strictBase64.AppendDecode(make([]byte, 0, strictBase64.DecodedLen(len(s))), []byte(s))
+	return b, err == nil && bytes.IndexByte([]byte(s), '\n') < 0 && bytes.IndexByte([]byte(s), '\r') < 0
 }
+
+var strictBase64 = base64.StdEncoding.Strict()
 
 // parseHex parses n bytes of lower-case hex.
 func parseHex(s string, n int) ([]byte, bool) {
