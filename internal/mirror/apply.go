@@ -118,7 +118,7 @@ func (g *growing) seal(leaf []byte, index uint64) error {
 		return err
 	}
 	// SPEC: every line of a live seal must be right, signed or not.
-	if err := replay.CheckSeal(s, replay.Computed{
+	if err := replay.CheckSeal(s, seal.State{
 		Last: g.last, MapFn: fn, Keys: r.Keys, MapRoot: r.Root,
 		Withdrawals: r.WithdrawalCount, WithdrawalRoot: r.WithdrawalRoot,
 	}); err != nil {

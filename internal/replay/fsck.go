@@ -99,7 +99,7 @@ func (s Store) CheckMap(ctx context.Context, l *Log) error {
 	if err != nil {
 		return err
 	}
-	if m.Version() != l.Size() || m.Root() != l.MapRoot() || m.Keys() != l.status.keys {
+	if m.Version() != l.Size() || m.Root() != l.MapRoot() || m.Keys() != l.mapKeys {
 		return fmt.Errorf("the stored map, at size %d with root %x, is not the one the leaves give, root %x at size %d",
 			m.Version(), m.Root(), l.MapRoot(), l.Size())
 	}

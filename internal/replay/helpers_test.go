@@ -59,7 +59,7 @@ func (m *maker) due() *seal.Seal {
 	check(m.t, err)
 	s := &seal.Seal{
 		Origin: origin, Index: m.Size(), MapFn: mapfn.Version, SealedAt: now + m.Size(),
-		Keys: m.status.keys, MapRoot: m.MapRoot(), Withdrawals: m.withdrawals.End(), WithdrawalRoot: list, PrefixRoot: prefix,
+		Keys: m.mapKeys, MapRoot: m.MapRoot(), Withdrawals: m.withdrawals.End(), WithdrawalRoot: list, PrefixRoot: prefix,
 	}
 	if m.last != nil {
 		prev := m.last.Index

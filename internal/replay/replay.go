@@ -33,7 +33,8 @@ type Log struct {
 
 	tree        *compact.Range
 	withdrawals *compact.Range
-	status      trie
+	status      *statusmap.Partial
+	mapKeys     uint64
 	records     map[Hash]stored // by map key
 	keys        map[Hash][]byte // SubjectPublicKeyInfo by keyid
 	last        *seal.Seal      // the newest live seal
@@ -58,7 +59,7 @@ func New(origin string, leaf func(index uint64) ([]byte, error)) *Log {
 	return &Log{
 		origin: origin, leaf: leaf,
 		tree: ranges.NewEmptyRange(0), withdrawals: ranges.NewEmptyRange(0),
-		records: map[Hash]stored{}, keys: map[Hash][]byte{},
+		status: statusmap.NewPartial(Hash{}), records: map[Hash]stored{}, keys: map[Hash][]byte{},
 	}
 }
 
@@ -83,7 +84,7 @@ func (l *Log) Seal() *seal.Seal { return l.last }
 func (l *Log) Root() (Hash, error) { return rootOf(l.tree) }
 
 // MapRoot returns the root of the status map.
-func (l *Log) MapRoot() Hash { return l.status.rootHash() }
+func (l *Log) MapRoot() Hash { return l.status.Root() }
 
 // Add adds the next leaf. A *FalseSealError ends the replay.
 func (l *Log) Add(leaf []byte) (Outcome, error) {
@@ -132,7 +133,13 @@ func (l *Log) apply(w *mapfn.Writes) error {
 	for _, c := range w.Changes {
 		key := statusmap.Key(byte(c.NS), c.Data)
 		l.records[key] = stored{c.Record, c.Peaks}
-		l.status.set(key, statusmap.ValueHash(byte(c.NS), c.Record))
+		added, err := l.status.Set(key, statusmap.ValueHash(byte(c.NS), c.Record))
+		if err != nil {
+			return err
+		}
+		if added {
+			l.mapKeys++
+		}
 	}
 	for _, wd := range w.Withdrawals {
 		if err := l.withdrawals.Append(rfc6962.DefaultHasher.HashLeaf(wd.Append(nil)), nil); err != nil {
@@ -174,8 +181,8 @@ func (l *Log) check(s *seal.Seal) error {
 	if err != nil {
 		return err
 	}
-	return CheckSeal(s, Computed{
-		Last: l.last, MapFn: fn, Keys: l.status.keys, MapRoot: l.status.rootHash(),
+	return CheckSeal(s, seal.State{
+		Last: l.last, MapFn: fn, Keys: l.mapKeys, MapRoot: l.status.Root(),
 		Withdrawals: l.withdrawals.End(), WithdrawalRoot: list,
 	})
 }

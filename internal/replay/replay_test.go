@@ -37,8 +37,8 @@ func TestAgreesWithAltreader(t *testing.T) {
 		}
 		root, err := l.Root()
 		check(t, err)
-		if root != o.TreeRoot() || l.status.keys != o.Keys() {
-			t.Errorf("tree %x with %d keys, to altreader %x with %d", root, l.status.keys, o.TreeRoot(), o.Keys())
+		if root != o.TreeRoot() || l.mapKeys != o.Keys() {
+			t.Errorf("tree %x with %d keys, to altreader %x with %d", root, l.mapKeys, o.TreeRoot(), o.Keys())
 		}
 		s := l.Stats()
 		if s != m.Stats() || s.Seals != 21 || s.Strays != 0 || s.Entries+s.Ignored != 1000 || s.Ignored < 50 {

@@ -185,11 +185,7 @@ func (p Proof) VerifyAbsent(root, key Hash) error {
 // lead hashes from the terminal up to the root.
 func (p Proof) lead(root, key, h Hash) error {
 	for i := len(p.Siblings) - 1; i >= 0; i-- {
-		if bit(&key, i) == 0 {
-			h = NodeHash(h, p.Siblings[i])
-		} else {
-			h = NodeHash(p.Siblings[i], h)
-		}
+		h = join(&key, i, h, p.Siblings[i])
 	}
 	if h != root {
 		return fmt.Errorf("%w: leads to another root", ErrNotProven)

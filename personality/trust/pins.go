@@ -66,6 +66,12 @@ func (p *Policy) Pins() string {
 // if no pin says.
 func (p *Policy) MinMapFn() uint16 { return p.pins.minMapFn }
 
+// Closed reports whether a pin says up to where the log is good: whatever its key
+// has signed may be another's. [Policy.Open] applies it.
+func (p *Policy) Closed(origin string) bool {
+	return slices.ContainsFunc(p.pins.closed, func(b Body) bool { return b.Origin == origin })
+}
+
 // pastKey returns the past key that a signature line names, or nil.
 func (p *pins) pastKey(ref keyRef) *pastKey {
 	if i := slices.IndexFunc(p.past, func(k pastKey) bool { return k.key.ref() == ref }); i >= 0 {
