@@ -5,7 +5,7 @@
 //	0  it was told to end, and has
 //	1  it failed; to start it again may help
 //	2  the command line, the configuration or a key is wrong
-//	4  the store contradicts itself or what was signed
+//	4  the store contradicts itself, a mirror, or what was signed
 //
 // After 2 and 4 nothing gets better by itself: do not start it again before
 // somebody has looked. (A writer that has stopped does not end the process, as
@@ -26,6 +26,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/node"
+	"github.com/standing-log/standing/internal/recovery"
 	"github.com/standing-log/standing/internal/sequencer"
 )
 
@@ -57,7 +58,8 @@ const (
 func exitCode(err error) int {
 	_, setup := errors.AsType[*node.SetupError](err)
 	switch {
-	case errors.Is(err, embedded.ErrDamaged), errors.Is(err, sequencer.ErrRestored):
+	case errors.Is(err, embedded.ErrDamaged), errors.Is(err, sequencer.ErrRestored),
+		errors.Is(err, recovery.ErrContradiction), errors.Is(err, recovery.ErrBehind):
 		return exitDamaged
 	case setup:
 		return exitSetup
@@ -104,10 +106,11 @@ func command(began *bool) *cobra.Command {
 	}
 	serveCmd.Flags().StringVar(&dir, "dir", "", "directory of the node")
 	serveCmd.Flags().StringVar(&listen, "listen", "127.0.0.1:2025", "address to listen on")
-	for _, c := range []*cobra.Command{initCmd, serveCmd} {
+	commands := []*cobra.Command{initCmd, serveCmd, recoverCommand(began), rebuildCommand(began)}
+	for _, c := range commands {
 		_ = c.MarkFlagRequired("dir")
 	}
-	root.AddCommand(initCmd, serveCmd)
+	root.AddCommand(commands...)
 	return root
 }
 

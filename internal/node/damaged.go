@@ -40,7 +40,7 @@ func checkDamaged(dir string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the log stopped because of what it found (%s): keep a copy of %s, then run `standing fsck %s`, which names the first bad thing, or finds none and lets the node start; from a damaged store, recover with the help of a mirror",
+	return fmt.Errorf("%w: the log stopped because of what it found (%s): keep a copy of %s, then run `standing fsck %s`, which names the first bad thing, or finds none and lets the node start; a damaged store is made again by `standingd recover`",
 		backend.ErrDamaged, strings.TrimSpace(string(b)), dir, dir)
 }
 

@@ -120,6 +120,9 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err := checkDamaged(dir); err != nil {
 		return err
 	}
+	if err := checkStore(dir); err != nil {
+		return err
+	}
 	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), FS: n.fs, Logger: n.log})
 	if err != nil {
 		return err

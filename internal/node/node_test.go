@@ -169,7 +169,7 @@ func TestOpenRefuses(t *testing.T) {
 		"a malformed witness key":   {write(witnessFile, "PRIVATE+KEY+nonsense"), witnessFile},
 		"no trust file":             {remove(policyFile), policyFile},
 		"a malformed trust file":    {write(policyFile, "quorum nobody\n"), policyFile},
-		"no store":                  {remove(storeDir), "holds no log"},
+		"no store":                  {remove(storeDir), "standingd recover --dir"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := made(t)

@@ -64,15 +64,9 @@ func (s *Sequencer) loadShortcut() (err error) {
 
 // checkReserved checks that the tree extends the one reserved last.
 func (s *Sequencer) checkReserved(ctx context.Context, root backend.Root) error {
-	b, err := get(s.cfg.Backend, reservedKey)
-	if err != nil {
+	var err error
+	if s.reserved, err = Reserved(s.cfg.Backend); err != nil || s.reserved.Size == 0 {
 		return err
-	}
-	if s.reserved, err = parseRoot(b); err != nil {
-		return err
-	}
-	if s.reserved.Size == 0 {
-		return nil
 	}
 	return s.extends(ctx, trust.Body{Size: s.reserved.Size, Root: s.reserved.Hash}, root)
 }

@@ -91,6 +91,22 @@ func PublishedWrite(checkpoint []byte) backend.Write {
 	return backend.Write{Key: publishedKey, Value: checkpoint}
 }
 
+// ReservedWrite makes root the tree last reserved for signing. It is for a store
+// that is made again, and that nobody has signed from.
+func ReservedWrite(root backend.Root) backend.Write {
+	return backend.Write{Key: reservedKey, Value: marshalRoot(root)}
+}
+
+// Reserved returns the tree last reserved for signing, which may be signed; it
+// is empty before the first.
+func Reserved(b backend.Backend) (backend.Root, error) {
+	v, err := get(b, reservedKey)
+	if err != nil {
+		return backend.Root{}, err
+	}
+	return parseRoot(v)
+}
+
 // get reads one value of the side store.
 func get(b backend.Backend, key []byte) ([]byte, error) {
 	v := b.View()

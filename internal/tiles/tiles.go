@@ -154,13 +154,7 @@ func complete(t tlog.Tile, size uint64) bool {
 }
 
 func (h *Handler) tile(w http.ResponseWriter, r *http.Request, t tlog.Tile) {
-	var data []byte
-	var err error
-	if t.L < 0 {
-		data, err = h.entries(r.Context(), uint64(t.N)*256, uint64(t.W))
-	} else {
-		data, err = h.hashes(r.Context(), uint(8*t.L), uint64(t.N)*256, uint64(t.W))
-	}
+	data, err := Read(r.Context(), h.List, t)
 	if err != nil {
 		h.fail(w, err)
 		return
@@ -195,8 +189,16 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]byte, error) {
-	hashes, err := h.List.Hashes(ctx, level, first, n)
+// Read returns the bytes of a tile that is complete in the list.
+func Read(ctx context.Context, l List, t tlog.Tile) ([]byte, error) {
+	if t.L < 0 {
+		return entries(ctx, l, uint64(t.N)*256, uint64(t.W))
+	}
+	return hashes(ctx, l, uint(8*t.L), uint64(t.N)*256, uint64(t.W))
+}
+
+func hashes(ctx context.Context, l List, level uint, first, n uint64) ([]byte, error) {
+	hashes, err := l.Hashes(ctx, level, first, n)
 	if err != nil {
 		return nil, err
 	}
@@ -208,10 +210,10 @@ func (h *Handler) hashes(ctx context.Context, level uint, first, n uint64) ([]by
 }
 
 // entries returns n entries from first on, each after its length.
-func (h *Handler) entries(ctx context.Context, first, n uint64) ([]byte, error) {
+func entries(ctx context.Context, l List, first, n uint64) ([]byte, error) {
 	var data []byte
 	for n > 0 {
-		leaves, err := h.List.Leaves(ctx, first, n)
+		leaves, err := l.Leaves(ctx, first, n)
 		if err != nil {
 			return nil, err
 		}
