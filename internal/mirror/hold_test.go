@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"github.com/standing-log/standing/internal/crashcam"
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/testlog"
@@ -317,11 +316,11 @@ func TestHoldFalseSeal(t *testing.T) {
 // said is held is held, and State answers, as of what was published before.
 func TestHoldCrash(t *testing.T) {
 	l, s, ids := served(t, 180)
-	c := &camera{fs: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(3, 4))}
-	m := l.open(errorfs.Wrap(recycler{c.fs, c}, c))
+	c := crashcam.New(vfs.NewCrashableMem(), 3)
+	m := l.open(c.FS())
 	m.SetChunk(1)
 	for _, step := range []struct{ hold, publish int }{{4, 4}, {104, 4}, {300, 104}, {302, 302}, {len(s.leaves), 302}} {
-		if _, err := m.Hold(t.Context(), s, s.signed(step.hold), c.progress); err != nil {
+		if _, err := m.Hold(t.Context(), s, s.signed(step.hold), func(done, _ uint64) { c.Mark(done) }); err != nil {
 			t.Fatal(err)
 		}
 		s.show(step.publish)
@@ -330,25 +329,26 @@ func TestHoldCrash(t *testing.T) {
 		}
 	}
 	close_(t, m)
-	if len(c.images) < 40 {
-		t.Fatalf("%d crash images, want 40", len(c.images))
+	images := c.Images()
+	if len(images) < 40 {
+		t.Fatalf("%d crash images, want 40", len(images))
 	}
 	sizes := []uint64{0, 4, 104, 302}
-	for n, img := range c.images {
-		m, err := mirror.Open(t.Context(), l.config(img.fs))
+	for n, img := range images {
+		m, err := mirror.Open(t.Context(), l.config(img.FS))
 		if err != nil {
-			t.Fatalf("image %d, %s: %v", n, img.what, err)
+			t.Fatalf("image %d, %s: %v", n, img.What, err)
 		}
 		held, err := m.Held(t.Context())
-		if state := stateSize(t, m); err != nil || held < img.held || !slices.Contains(sizes, state) || img.held > 4 && state == 0 {
-			t.Errorf("image %d, %s: %d leaves of %d, State at %d, %v", n, img.what, held, img.held, state, err)
+		if state := stateSize(t, m); err != nil || held < img.Mark || !slices.Contains(sizes, state) || img.Mark > 4 && state == 0 {
+			t.Errorf("image %d, %s: %d leaves of %d, State at %d, %v", n, img.What, held, img.Mark, state, err)
 		}
 		s.show(len(s.leaves))
 		if err := errors.Join(s.hold(m, len(s.leaves)), s.sync(m)); err != nil {
-			t.Fatalf("image %d, %s: %v", n, img.what, err)
+			t.Fatalf("image %d, %s: %v", n, img.What, err)
 		}
 		l.standing(m, ids[0], ids[179])
 		close_(t, m)
-		c.images[n].fs = nil
+		images[n].FS = nil
 	}
 }
