@@ -77,15 +77,18 @@ func command(began *bool) *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	var dir, origin, name, listen string
+	var dir, origin, name, auditor, listen string
 	initCmd := &cobra.Command{
-		Use:   "init --dir DIR --origin ORIGIN | --witness NAME",
-		Short: "make a node: a log with keys, charter and a local witness; or a witness alone",
+		Use:   "init --dir DIR --origin ORIGIN | --witness NAME | --auditor NAME",
+		Short: "make a node: a log with keys, charter and a local witness; or a witness or an auditor alone",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			*began = true
 			if name != "" {
 				return initWitness(cmd, dir, name)
+			}
+			if auditor != "" {
+				return initAuditor(cmd, dir, auditor)
 			}
 			return initNode(cmd, dir, origin)
 		},
@@ -93,8 +96,9 @@ func command(began *bool) *cobra.Command {
 	initCmd.Flags().StringVar(&dir, "dir", "", "directory of the node, empty or not there yet")
 	initCmd.Flags().StringVar(&origin, "origin", "", "name of the log for ever: the URL it will have, without https://")
 	initCmd.Flags().StringVar(&name, "witness", "", "make a witness alone, of this key name: the URL it will have, without https://")
-	initCmd.MarkFlagsOneRequired("origin", "witness")
-	initCmd.MarkFlagsMutuallyExclusive("origin", "witness")
+	initCmd.Flags().StringVar(&auditor, "auditor", "", "make an auditor alone, of this key name: the URL it will have, without https://")
+	initCmd.MarkFlagsOneRequired("origin", "witness", "auditor")
+	initCmd.MarkFlagsMutuallyExclusive("origin", "witness", "auditor")
 	serveCmd := &cobra.Command{
 		Use:   "serve --dir DIR --listen ADDR",
 		Short: "serve tiles, REST, gRPC, the witness, metrics and health on one address",
@@ -136,6 +140,18 @@ func initWitness(cmd *cobra.Command, dir, name string) error {
   witness.vkey     its verifier key: logs put it into their trust.policy, with its URL, which ends in /witness
   standingd.yaml   add the verifier keys of the logs it shall cosign under witness: logs:
 next: standingd serve --dir %s --listen 127.0.0.1:2026
+`, name, dir, dir)
+	return err
+}
+
+func initAuditor(cmd *cobra.Command, dir, name string) error {
+	if err := node.InitAuditor(dir, name); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), `made an auditor, %s, in %s
+  auditor.vkey     its verifier key: logs put it into their trust.policy, with its URL, which ends in /auditor
+  standingd.yaml   add the logs it shall hold and cosign under audit: logs:, each with url: and trust: or vkeys:
+next: standingd serve --dir %s --listen 127.0.0.1:2027
 `, name, dir, dir)
 	return err
 }

@@ -13,12 +13,16 @@
 //	root.key             secret: amends the charter; keep it offline
 //	witness.key          secret: the local witness
 //	witness.vkey         what trust files need to name it
+//	auditor.key          secret: the auditor
+//	auditor.vkey         what trust files need to name it
 //	store/               the tree and the state
 //	witness/             what the local witness has cosigned
+//	auditor/             what the auditor has cosigned
+//	mirror/, evidence/   what it holds, and has found (package auditor)
 //	store.damaged        why the log has stopped, until `standing fsck` finds nothing
 //
-// A node without an origin in its configuration is a witness and nothing else:
-// of these it has standingd.yaml, witness.key, witness.vkey and witness/.
+// A node without an origin in its configuration is a witness, an auditor, or
+// both, and nothing else: it has standingd.yaml and what names these.
 //
 // Invariants:
 //
@@ -89,6 +93,15 @@ type Config struct {
 		// log's origin.
 		Logs []string `yaml:"logs,omitempty"`
 	} `yaml:"witness,omitempty"`
+
+	// Audit says which logs the auditor of this node holds, recomputes and
+	// cosigns. It needs auditor.key.
+	Audit struct {
+		Logs []AuditedLog `yaml:"logs,omitempty"`
+		// Oracle has the second implementation recompute each log, too; both
+		// must agree.
+		Oracle bool `yaml:"oracle,omitempty"`
+	} `yaml:"audit,omitempty"`
 }
 
 // The files of a node.
@@ -103,8 +116,11 @@ const (
 	rootFile      = "root.key"
 	witnessFile   = "witness.key"
 	witnessVkey   = "witness.vkey"
+	auditorFile   = "auditor.key"
+	auditorVkey   = "auditor.vkey"
 	storeDir      = "store"
 	witnessDir    = "witness"
+	auditorDir    = "auditor"
 )
 
 // LocalWitness is the name of the node's own witness in its trust.policy.

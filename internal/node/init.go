@@ -59,7 +59,22 @@ func InitWitness(dir, name string) error {
 	if err := makeDir(dir); err != nil {
 		return err
 	}
-	if _, err := makeWitness(dir, name); err != nil {
+	if _, err := makeCosigner(dir, name, witnessFile, witnessVkey); err != nil {
+		return err
+	}
+	return writeConfig(dir, &Config{})
+}
+
+// InitAuditor makes a node in dir that is an auditor and nothing else. name is
+// its key name, as a witness's.
+func InitAuditor(dir, name string) error {
+	if !trust.ValidOrigin(name) {
+		return fmt.Errorf("name %.80q is not [a-z0-9./-]{1,255}: use the URL the auditor will have, without https:// and in lower case", name)
+	}
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	if _, err := makeCosigner(dir, name, auditorFile, auditorVkey); err != nil {
 		return err
 	}
 	return writeConfig(dir, &Config{})
@@ -73,16 +88,17 @@ func makeDir(dir string) error {
 	return os.MkdirAll(dir, 0o700)
 }
 
-// makeWitness writes the witness's key and returns what trust files need.
-func makeWitness(dir, name string) (vkey string, err error) {
+// makeCosigner writes the key of a witness or an auditor and returns what trust
+// files need.
+func makeCosigner(dir, name, keyFile, vkeyFile string) (vkey string, err error) {
 	skey, vkey, err := witness.GenerateKey(rand.Reader, name)
 	if err != nil {
 		return "", err
 	}
-	if err := keyfile.WriteNew(filepath.Join(dir, witnessFile), []byte(skey+"\n"), 0o600); err != nil {
+	if err := keyfile.WriteNew(filepath.Join(dir, keyFile), []byte(skey+"\n"), 0o600); err != nil {
 		return "", err
 	}
-	return vkey, keyfile.WriteNew(filepath.Join(dir, witnessVkey), []byte(vkey+"\n"), 0o644)
+	return vkey, keyfile.WriteNew(filepath.Join(dir, vkeyFile), []byte(vkey+"\n"), 0o644)
 }
 
 // makeKeys writes the keys of log and witness, and the trust file.
@@ -95,7 +111,7 @@ func makeKeys(dir, origin string) error {
 	if err != nil {
 		return err
 	}
-	wVkey, err := makeWitness(dir, origin+"/witness")
+	wVkey, err := makeCosigner(dir, origin+"/witness", witnessFile, witnessVkey)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/api"
+	"github.com/standing-log/standing/internal/auditor"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/metric"
@@ -85,5 +86,6 @@ func Metrics() []metric.Metric {
 	set := metric.New(nil)
 	newNodeMetrics(set)
 	newLogMetrics(set, nil, nil)
+	auditor.NewMetrics(set)
 	return set.List()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/api"
+	"github.com/standing-log/standing/internal/auditor"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/metric"
@@ -43,6 +45,8 @@ type Node struct {
 	witness   *witness.Witness
 	witnesses http.Handler // witness, measured
 	state     *witness.DirStore
+	auditor   *auditor.Auditor  // nil: none
+	audited   *witness.DirStore // what it has cosigned
 	sequencer *sequencer.Sequencer
 	trustFile []byte
 	handler   http.Handler
@@ -78,6 +82,12 @@ func (e *SetupError) Unwrap() error { return e.Err }
 // Close releases the directory.
 func (n *Node) Close() error {
 	var errs []error
+	if n.auditor != nil {
+		errs = append(errs, n.auditor.Close())
+	}
+	if n.audited != nil {
+		errs = append(errs, n.audited.Close())
+	}
 	if n.state != nil {
 		errs = append(errs, n.state.Close())
 	}
@@ -90,6 +100,9 @@ func (n *Node) Close() error {
 func (n *Node) open(ctx context.Context, dir string) error {
 	reg := newRegistry()
 	set := metric.New(reg)
+	if err := n.openAuditor(ctx, dir, set); err != nil {
+		return err
+	}
 	if n.cfg.Origin == "" {
 		if err := n.openWitness(dir, nil, set); err != nil {
 			return err
@@ -171,7 +184,11 @@ func fullPolicy(dir, origin string, vkeys []string) (*trust.Policy, []byte, erro
 }
 
 func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
+	measured := newNodeMetrics(set)
 	skey, err := readSecret(dir, witnessFile)
+	if errors.Is(err, fs.ErrNotExist) && n.cfg.Origin == "" && n.auditor != nil && len(n.cfg.Witness.Logs) == 0 {
+		return nil // an auditor alone
+	}
 	if err != nil {
 		return &SetupError{err}
 	}
@@ -194,7 +211,7 @@ func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 	if err != nil {
 		return &SetupError{err}
 	}
-	n.witnesses = newNodeMetrics(set).witness(n.witness)
+	n.witnesses = measured.witness(n.witness)
 	return nil
 }
 
@@ -223,10 +240,17 @@ func (n *Node) cosigners(policy *trust.Policy) ([]*cosign.Client, error) {
 	return clients, nil
 }
 
-// common returns what every node serves: the witness, metrics and health.
+// common returns what every node serves: the witness, the auditor, metrics and
+// health.
 func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.Handle("/witness/", http.StripPrefix("/witness", n.witnesses))
+	if n.witness != nil {
+		mux.Handle("/witness/", http.StripPrefix("/witness", n.witnesses))
+	}
+	if n.auditor != nil {
+		mux.Handle("/auditor/", n.auditor.Handler())
+		mux.Handle("/mirror/", n.auditor.Handler())
+	}
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/healthz", n.health)
 	return mux
@@ -308,6 +332,9 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	if n.sequencer != nil {
 		g.Go(func() error { return n.sequencer.Run(gctx) })
 		g.Go(func() error { return n.watch(gctx) })
+	}
+	if n.auditor != nil {
+		g.Go(func() error { return n.auditor.Run(gctx) })
 	}
 	g.Go(func() error { return unlessDone(gctx, srv.Serve(l)) })
 	g.Go(func() error {

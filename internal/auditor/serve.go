@@ -1,0 +1,29 @@
+package auditor
+
+import (
+	"net/http"
+
+	"github.com/standing-log/standing/internal/prover"
+	"github.com/standing-log/standing/internal/tiles"
+)
+
+// routes serves the cosigner and the copies.
+func (a *Auditor) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/auditor/", http.StripPrefix("/auditor", a.cfg.Metrics.measured(a.witness)))
+	for origin, f := range a.logs {
+		prefix := "/mirror/" + origin
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, &tiles.Handler{
+			List: f.mirror.List(), Checkpoint: f.mirror.Prover().Checkpoint, Fail: f.unread,
+		}))
+		mux.Handle(prefix+"/withdrawals/", http.StripPrefix(prefix+"/withdrawals", &tiles.Handler{
+			List: prover.Withdrawals{Prover: f.mirror.Prover()}, Fail: f.unread,
+		}))
+	}
+	return mux
+}
+
+// unread is told why a copy could not be read.
+func (f *follower) unread(err error) {
+	f.log.Error("serving the copy", "err", f.mirror.Explain(err))
+}
