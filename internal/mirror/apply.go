@@ -170,19 +170,25 @@ func (g *growing) store() error {
 
 // Leaf implements mapfn.Reader.
 func (g *growing) Leaf(index uint64, hash Hash) ([]byte, error) {
-	var leaf []byte
 	switch {
 	case index < g.first:
-		got, err := g.Mirror.store.Leaves(g.ctx, index, 1)
-		if err != nil {
-			return nil, err
-		}
-		leaf = got[0]
+		return g.Mirror.leaf(g.ctx, index, hash)
 	case index-g.first < uint64(len(g.leaves)):
-		leaf = g.leaves[index-g.first]
-	default:
-		return nil, mapfn.ErrNoLeaf
+		return hashing(g.leaves[index-g.first], index, hash)
 	}
+	return nil, mapfn.ErrNoLeaf
+}
+
+// leaf reads a leaf that is held.
+func (m *Mirror) leaf(ctx context.Context, index uint64, hash Hash) ([]byte, error) {
+	got, err := m.store.Leaves(ctx, index, 1)
+	if err != nil {
+		return nil, err
+	}
+	return hashing(got[0], index, hash)
+}
+
+func hashing(leaf []byte, index uint64, hash Hash) ([]byte, error) {
 	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
 		return nil, damaged("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
 	}

@@ -100,6 +100,8 @@ func syncGolden(t *testing.T, origin string, lines []line, each bool) {
 			}
 			if e, ok := errors.AsType[*mirror.EvidenceError](err); !ok || e.Kind != mirror.FalseSeal {
 				t.Fatalf("false seal at %d is no evidence: %v", i, err)
+			} else if found, err := verified(e.File, n.Policy, n.Now()); err != nil || found.Index != uint64(i) || found.Line != *l.Line {
+				t.Fatalf("false seal at %d: the file says %+v, %v: %v", i, found, err, e)
 			}
 		case l.Is == "stop":
 			if err := s.sync(m); !errors.Is(err, mapfn.ErrFunction) {

@@ -18,6 +18,7 @@ import (
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
+	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -172,6 +173,8 @@ func TestConflict(t *testing.T) {
 		}
 		if e, ok := errors.AsType[*mirror.EvidenceError](err); !ok || e.Kind != kind {
 			t.Errorf("%s is no evidence of %s: %v", name, kind, err)
+		} else if found, err := verified(e.File, l.Policy, l.Now()); (err == nil) != (kind == mirror.SplitView) || err == nil && found.Kind != evidence.KindSplitView {
+			t.Errorf("%s: the file says %+v, %v: %v", name, found, err, e)
 		}
 		for _, note := range [][]byte{c.Held, c.Shown} {
 			if _, err := l.Policy.Open(note, l.Now()); err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -89,13 +91,13 @@ func (s *syncing) extend(ctx context.Context) (*seal.Seal, error) {
 	}
 	s.fetch = newFetcher(s.src, s.Mirror, s.cp.Body)
 	if err := s.compare(ctx); err != nil {
-		return nil, s.explain(evident(err))
+		return nil, s.explain(err)
 	}
 	last, err := s.run(ctx)
 	if err == nil {
 		err = s.shorten(ctx)
 	}
-	return last, s.explain(evident(err))
+	return last, s.explain(err)
 }
 
 // shorten keeps the next Open short. It costs little beside the leaves that have
@@ -138,9 +140,7 @@ func (s *syncing) compare(ctx context.Context) (err error) {
 	// What Hold was shown need not be published, ever, or by the log's hand: a
 	// smaller published one is no rollback.
 	if s.publish && target != nil && s.cp.Size < target.Size {
-		conflict := s.conflict(target, "%s shows %d leaves; %d were shown before", s.cp.Origin, s.cp.Size, target.Size)
-		conflict.Rollback = true
-		return conflict
+		return s.rollback(ctx, target)
 	}
 	largest := larger(target, s.ahead)
 	if largest == nil {
@@ -152,20 +152,21 @@ func (s *syncing) compare(ctx context.Context) (err error) {
 	return s.extends(ctx, largest)
 }
 
-func (s *syncing) conflict(held *signed, format string, args ...any) *ConflictError {
-	return &ConflictError{Held: held.note, Shown: s.note, What: fmt.Sprintf(format, args...)}
-}
-
 // within checks that the tree is a prefix of a larger one that was shown.
 func (s *syncing) within(ctx context.Context, largest *signed) (err error) {
 	var root Hash
-	if s.cp.Size <= s.have.Size {
+	hashes := hashesFunc(s.Mirror.hashes)
+	if largest.Size <= s.have.Size {
 		root, err = s.RootAt(ctx, s.cp.Size)
 	} else {
-		root, err = newFetcher(s.src, s.Mirror, largest.Body).rootAt(ctx, s.cp.Size)
+		f := newFetcher(s.src, s.Mirror, largest.Body)
+		hashes = f.hashes
+		root, err = f.rootAt(ctx, s.cp.Size)
 	}
 	if err == nil && root != s.cp.Root {
-		err = s.conflict(largest, "%s shows two trees: %d leaves with root %x, and %d of which as many have root %x", s.cp.Origin, s.cp.Size, s.cp.Root, largest.Size, root)
+		err = s.splitView(ctx, &ConflictError{Held: largest.note, Shown: s.note,
+			What: fmt.Sprintf("%s shows two trees: %d leaves with root %x, and %d of which as many have root %x", s.cp.Origin, s.cp.Size, s.cp.Root, largest.Size, root),
+		}, &signed{s.note, s.cp.Body}, largest, root, hashes)
 	}
 	return err
 }
@@ -177,7 +178,9 @@ func (s *syncing) extends(ctx context.Context, largest *signed) error {
 		return err
 	}
 	if root != largest.Root {
-		return s.conflict(largest, "%s shows two trees: its first %d leaves have root %x now, and had %x", s.cp.Origin, largest.Size, root, largest.Root)
+		return s.splitView(ctx, &ConflictError{Held: largest.note, Shown: s.note,
+			What: fmt.Sprintf("%s shows two trees: its first %d leaves have root %x now, and had %x", s.cp.Origin, largest.Size, root, largest.Root),
+		}, largest, &signed{s.note, s.cp.Body}, root, s.fetch.hashes)
 	}
 	// Where a Sync was not finished, less is held than was shown.
 	if s.have.Size == largest.Size {
@@ -189,7 +192,9 @@ func (s *syncing) extends(ctx context.Context, largest *signed) error {
 	return err
 }
 
-// run fetches what is missing, one chunk ahead of what is applied.
+// run fetches what is missing, one chunk ahead of what is applied. What is stored
+// ends in a live seal, mostly: the leaves behind it wait for the next one, which
+// needs the state under this one to be told false.
 func (s *syncing) run(ctx context.Context) (*seal.Seal, error) {
 	if s.cp.Size <= s.have.Size {
 		s.progress(s.cp.Size, s.cp.Size)
@@ -207,18 +212,61 @@ func (s *syncing) run(ctx context.Context) (*seal.Seal, error) {
 		for range chunks { // until the fetcher has ended, too
 		}
 	}()
+	var items []item
 	for c := range chunks {
-		if len(c.items) > 0 {
-			if err := s.apply(ctx, c.items); err != nil {
-				return nil, err
+		items = append(items, c.items...)
+		n, err := s.ready(items)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			if err := s.apply(ctx, items[:n]); err != nil {
+				return nil, s.evident(ctx, err, items[:n])
 			}
 			s.progress(s.tree.End(), s.cp.Size)
+			items = slices.Clone(items[n:])
 		}
 		if c.err != nil {
 			return nil, c.err
 		}
 	}
 	return s.last, ctx.Err()
+}
+
+// ready returns how many items are stored next.
+func (s *syncing) ready(items []item) (int, error) {
+	size := 0
+	for i := range items {
+		size += len(items[i].leaf)
+	}
+	// With more between two seals, no file can prove what the second one is.
+	if s.tree.End()+uint64(len(items)) == s.cp.Size || len(items) > evidence.MaxLeaves || size > evidence.MaxSize {
+		return len(items), nil
+	}
+	return s.sealedOf(items)
+}
+
+// sealedOf returns how many of the items there are up to the last live seal.
+func (s *syncing) sealedOf(items []item) (n int, err error) {
+	tree, err := ranges.NewRange(0, s.tree.End(), slices.Clone(s.tree.Hashes()))
+	if err != nil {
+		return 0, err
+	}
+	for i := range items {
+		if seal.Is(items[i].leaf) {
+			prefix, err := rootOf(tree)
+			if err != nil {
+				return 0, err
+			}
+			if _, live := seal.Live(items[i].leaf, s.cfg.Origin, tree.End(), prefix); live {
+				n = i + 1
+			}
+		}
+		if err := tree.Append(items[i].hash[:], nil); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // settle is for a tree whose leaves are held: a checkpoint that was held before
