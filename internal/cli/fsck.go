@@ -28,7 +28,7 @@ Reads a whole log and recomputes everything: the tree, what became of every entr
 and every seal. With a URL, the newest checkpoint is opened under your trust file
 first, and the withdrawal list is read as it is served. With the directory of a
 node that is not running, the store is read, and the state kept in it is compared
-as well. Stops at the first bad thing and names it.
+as well. A directory into which a log was exported is read as its URL would be. Stops at the first bad thing and names it.
 
   --oracle   recompute with a second implementation, which was written from the
              specification alone; it reads the leaves and nothing else
@@ -38,6 +38,9 @@ an entry under a map function that this program does not know.`,
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			if strings.Contains(args[0], "://") {
 				return a.fsckURL(cmd.Context(), args[0], oracle)
+			}
+			if c, err := client.NewDir(args[0]); err == nil {
+				return a.fsckExport(cmd.Context(), args[0], c, oracle)
 			}
 			return a.fsckDir(cmd.Context(), args[0], oracle)
 		})
@@ -93,13 +96,26 @@ func (a *app) fsckURL(ctx context.Context, url string, oracle bool) error {
 	if err != nil {
 		return err
 	}
+	return a.fsckTiles(ctx, url, c, policy, oracle)
+}
+
+func (a *app) fsckExport(ctx context.Context, dir string, c *client.Client, oracle bool) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	return a.fsckTiles(ctx, dir, c, policy, oracle)
+}
+
+// fsckTiles checks the log that c reads at a place.
+func (a *app) fsckTiles(ctx context.Context, place string, c *client.Client, policy *trust.Policy, oracle bool) error {
 	signed, err := c.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}
 	cp, err := policy.Open(signed, a.now())
 	if errors.Is(err, trust.ErrQuorum) || errors.Is(err, trust.ErrUnknownLog) {
-		return cannotTell("checkpoint of %s: %w", url, err).hinted("wait until the cosigners answer, or correct your trust file")
+		return cannotTell("checkpoint of %s: %w", place, err).hinted("wait until the cosigners answer, or correct your trust file")
 	}
 	if err != nil {
 		return badLog(err)

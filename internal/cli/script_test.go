@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"code":    checkCode,
 			"id":      setID,
 			"replace": replace,
+			"export":  exportLog,
 		},
 	})
 }
@@ -95,6 +96,12 @@ func runLog(dir string) (url string, stop func() error, err error) {
 		return n.Close()
 	}
 	return "http://" + l.Addr().String(), stop, n.WaitPublished(ctx, 2)
+}
+
+// exportLog runs "export DIR": the log at $LOG goes into files.
+func exportLog(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := node.Export(context.Background(), ts.Getenv("NODE"), ts.MkAbs(args[0]), ts.Getenv("LOG"), slog.New(slog.DiscardHandler), nil)
+	ts.Check(err)
 }
 
 // checkCode runs "code N ARGS…": standing ARGS must exit with N.

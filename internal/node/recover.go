@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,15 +102,10 @@ func openKeys(dir string, log *slog.Logger) (n *Node, policy *trust.Policy, err 
 	return n, policy, nil
 }
 
-// openMirror returns the copy of a log under an URL or in a directory. Any file
-// server may serve it, so a directory is read as one would.
+// openMirror returns the copy of a log under an URL or in a directory.
 func openMirror(from string) (mirror.Source, error) {
 	if strings.Contains(from, "://") {
 		return client.New(from, client.Config{})
 	}
-	if _, err := os.Stat(filepath.Join(from, "checkpoint")); err != nil {
-		return nil, fmt.Errorf("%s holds no exported log: %w", from, err)
-	}
-	files := http.NewFileTransportFS(os.DirFS(from))
-	return client.New("http://mirror.invalid", client.Config{HTTP: &http.Client{Transport: files}, Attempts: 1})
+	return client.NewDir(from)
 }

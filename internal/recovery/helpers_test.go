@@ -108,6 +108,9 @@ func (c *copied) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	if c.left--; c.left == 0 {
 		return nil, errCut
 	}
+	if size := c.list.Signed().Size; (uint64(t.N)*256+uint64(t.W))<<(8*max(t.L, 0)) > size {
+		return nil, fmt.Errorf("no such tile at size %d", size)
+	}
 	data, err := c.leaves.Tile(ctx, t)
 	if err == nil && c.tamper != nil {
 		data = c.tamper(t, data)

@@ -47,35 +47,78 @@ func Recover(ctx context.Context, cfg Config, r Request) (res *Result, err error
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
-	note, err := r.From.Checkpoint(ctx)
+	shown, err := r.From.Checkpoint(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint of the mirror: %w", err)
 	}
-	cp, err := j.Policy.OpenLogSigned(note)
-	if err == nil && cp.Origin != cfg.Origin {
-		err = fmt.Errorf("%w: it is of %s", trust.ErrUnknownLog, cp.Origin)
-	}
+	end, err := j.openNote(shown)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint of the mirror: %w", err)
 	}
-	if most := max(j.reserved.Size, j.published.Size, j.before.Size); most > cp.Size {
-		return nil, fmt.Errorf("%w: it has %d leaves, and %s says %d: use another mirror, or start the node as it is", ErrBehind, cp.Size, j.path(storeName), most)
-	}
-	policy, err := j.ownKeys()
-	if err != nil {
-		return nil, err
-	}
-	if err := j.fill(ctx, policy, r.From, note); err != nil {
+	answers := j.ask(ctx, r.Cosigners, shown)
+	if end, err = j.fetch(ctx, r.From, end, largest(answers)); err != nil {
 		return nil, err
 	}
 	if err := j.compare(ctx); err != nil {
 		return nil, err
 	}
-	if err := j.ask(ctx, r, note, cp); err != nil {
+	if err := j.judge(ctx, answers, r.Without, end.cp); err != nil {
 		return nil, err
 	}
-	j.notes = append(j.notes, note)
 	return j.swap(ctx)
+}
+
+// signed is a checkpoint that this log has signed.
+type signed struct {
+	note []byte
+	cp   *trust.Checkpoint
+}
+
+func (j *job) openNote(note []byte) (*signed, error) {
+	cp, err := j.Policy.OpenLogSigned(note)
+	if err == nil && cp.Origin != j.Origin {
+		err = fmt.Errorf("%w: it is of %s", trust.ErrUnknownLog, cp.Origin)
+	}
+	return &signed{note, cp}, err
+}
+
+// fetch fills the new store from the mirror: up to the checkpoint it shows, and
+// on to the largest that a cosigner has shown, of which the mirror may have the
+// leaves, too: auditors hold what was never published.
+func (j *job) fetch(ctx context.Context, from mirror.Source, shown, most *signed) (end *signed, err error) {
+	if most == nil || most.cp.Size < shown.cp.Size {
+		most = shown
+	}
+	if needed := max(j.reserved.Size, j.published.Size, j.before.Size); needed > most.cp.Size {
+		return nil, fmt.Errorf("%w: it has %d leaves, and %s says %d: use another mirror, or start the node as it is", ErrBehind, most.cp.Size, j.path(storeName), needed)
+	}
+	policy, err := j.ownKeys()
+	if err != nil {
+		return nil, err
+	}
+	if err := j.fill(ctx, policy, from, shown.note); err != nil {
+		return nil, err
+	}
+	j.see(shown)
+	if most.cp.Size == shown.cp.Size {
+		return shown, nil
+	}
+	err = j.copy.Sync(ctx, pinned{from, most.note}, j.Progress)
+	if _, ok := errors.AsType[*mirror.EvidenceError](err); ok {
+		return nil, fmt.Errorf("%w than a cosigner: %w; both were signed by this log", ErrContradiction, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: size %d, and the mirror shows %d and has not the rest (%w): recover from another mirror; an auditor holds every leaf it has cosigned (--from ITS-URL/mirror/%s)",
+			sequencer.ErrRestored, most.cp.Size, shown.cp.Size, err, j.Origin)
+	}
+	j.see(most)
+	return most, nil
+}
+
+// see remembers a checkpoint of which the new store has the leaves.
+func (j *job) see(s *signed) {
+	j.seen = append(j.seen, s)
+	j.notes = append(j.notes, s.note)
 }
 
 // ownKeys returns the policy of somebody who believes this log alone.
@@ -91,86 +134,107 @@ func (j *job) ownKeys() (*trust.Policy, error) {
 	return trust.Parse([]byte(b.String() + "quorum none\n"))
 }
 
-// ask refuses to end below what a cosigner has seen. To sign, from here on,
-// another tree of a size that was signed would be the end of the log.
-func (j *job) ask(ctx context.Context, r Request, note []byte, cp *trust.Checkpoint) error {
-	errs := make([]error, len(r.Cosigners))
-	var wg sync.WaitGroup
-	for i, c := range r.Cosigners {
-		wg.Go(func() { errs[i] = j.askOne(ctx, c, note, cp) })
-	}
-	wg.Wait()
-	var silent []string
-	for i, err := range errs {
-		names := r.Cosigners[i].Names()
-		switch {
-		case err == nil:
-		case !errors.Is(err, ErrSilent):
-			return fmt.Errorf("%s: %w", strings.Join(names, ", "), err)
-		case slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(r.Without, n) }):
-			silent = append(silent, fmt.Sprintf("%s: %v", strings.Join(names, ", "), err))
+// answer is what the cosigners at one address say.
+type answer struct {
+	names []string
+	size  uint64  // of what they hold
+	shown *signed // the same, unless they only say its size, or hold nothing
+	err   error   // why nothing is known
+}
+
+// largest returns the largest of the checkpoints that were shown, or nil.
+func largest(answers []answer) (most *signed) {
+	for _, a := range answers {
+		if a.shown != nil && (most == nil || a.shown.cp.Size > most.cp.Size) {
+			most = a.shown
 		}
 	}
+	return most
+}
+
+// ask asks all cosigners what they hold. note is of this log.
+func (j *job) ask(ctx context.Context, cosigners []Cosigner, note []byte) []answer {
+	answers := make([]answer, len(cosigners))
+	var wg sync.WaitGroup
+	for i, c := range cosigners {
+		wg.Go(func() { answers[i] = j.askOne(ctx, c, note) })
+	}
+	wg.Wait()
 	for _, c := range j.Policy.Cosigners() {
-		if !asked(r.Cosigners, c.Name) && !slices.Contains(r.Without, c.Name) {
-			silent = append(silent, c.Name+": "+ErrSilent.Error()+": the trust file has no URL for it")
+		if !slices.ContainsFunc(answers, func(a answer) bool { return slices.Contains(a.names, c.Name) }) {
+			answers = append(answers, answer{names: []string{c.Name}, err: errors.New("the trust file has no URL for it")})
+		}
+	}
+	return answers
+}
+
+func (j *job) askOne(ctx context.Context, c Cosigner, note []byte) (a answer) {
+	a.names = c.Names()
+	shown, err := c.Held(ctx, j.Origin)
+	switch {
+	case err != nil:
+		a.err = err
+	case shown == nil:
+		a.size, a.err = c.HeldSize(ctx, note)
+	default:
+		if a.shown, a.err = j.openNote(shown); a.err != nil {
+			a.shown = nil
+			return a
+		}
+		a.size = a.shown.cp.Size
+	}
+	return a
+}
+
+// judge refuses to end below what a cosigner has seen. To sign, from here on,
+// another tree of a size that was signed would be the end of the log.
+func (j *job) judge(ctx context.Context, answers []answer, without []string, end *trust.Checkpoint) error {
+	var silent []string
+	for _, a := range answers {
+		err := j.judgeOne(ctx, a, end)
+		if err == nil {
+			continue
+		}
+		names := strings.Join(a.names, ", ")
+		if !errors.Is(err, ErrSilent) {
+			return fmt.Errorf("%s: %w", names, err)
+		}
+		if slices.ContainsFunc(a.names, func(n string) bool { return !slices.Contains(without, n) }) {
+			silent = append(silent, fmt.Sprintf("%s: %v", names, err))
 		}
 	}
 	if len(silent) > 0 {
 		return fmt.Errorf("%w: if one of these has cosigned more than %d leaves, going on forks the log: %s; run this again when they answer, or with --without NAME for each of which you know that it has not",
-			ErrSilent, cp.Size, strings.Join(silent, "; "))
+			ErrSilent, end.Size, strings.Join(silent, "; "))
 	}
 	return ctx.Err()
 }
 
-func asked(cosigners []Cosigner, name string) bool {
-	return slices.ContainsFunc(cosigners, func(c Cosigner) bool { return slices.Contains(c.Names(), name) })
-}
-
-// askOne compares what a cosigner holds with the new store.
-func (j *job) askOne(ctx context.Context, c Cosigner, note []byte, cp *trust.Checkpoint) error {
-	size, err := j.held(ctx, c, note)
+// judgeOne compares one answer with the new store.
+func (j *job) judgeOne(ctx context.Context, a answer, end *trust.Checkpoint) error {
 	switch {
-	case errors.Is(err, cosign.ErrConflict):
-		return fmt.Errorf("%w than what it has cosigned: %w", ErrContradiction, err)
-	case errors.Is(err, ErrContradiction):
-		return err
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrSilent, err)
-	case size > cp.Size:
-		return fmt.Errorf("%w: it holds size %d, and the mirror only %d: recover from another mirror; an auditor holds every leaf it has cosigned (--from ITS-URL/mirror/%s)", sequencer.ErrRestored, size, cp.Size, j.Origin)
+	case errors.Is(a.err, cosign.ErrConflict):
+		return fmt.Errorf("%w than what it has cosigned: %w", ErrContradiction, a.err)
+	case a.err != nil:
+		return fmt.Errorf("%w: %w", ErrSilent, a.err)
+	case a.size > end.Size:
+		return fmt.Errorf("%w: it holds size %d, and the mirror only %d: recover from another mirror; an auditor holds every leaf it has cosigned (--from ITS-URL/mirror/%s)", sequencer.ErrRestored, a.size, end.Size, j.Origin)
 	}
-	for _, sig := range cp.Cosignatures {
-		if slices.Contains(c.Names(), sig.Name) && size < cp.Size {
-			return fmt.Errorf("%w: it has cosigned size %d, and remembers only %d", ErrSilent, cp.Size, size)
+	if a.shown != nil {
+		root, err := j.copy.RootAt(ctx, a.size)
+		if err != nil {
+			return err
+		}
+		if root != a.shown.cp.Root {
+			return fmt.Errorf("%w than what it has cosigned: of the first %d leaves it has root %x, the mirror has %x, both signed by this log", ErrContradiction, a.size, a.shown.cp.Root, root)
+		}
+	}
+	for _, s := range j.seen {
+		for _, sig := range s.cp.Cosignatures {
+			if slices.Contains(a.names, sig.Name) && a.size < s.cp.Size {
+				return fmt.Errorf("%w: it has cosigned size %d, and remembers only %d", ErrSilent, s.cp.Size, a.size)
+			}
 		}
 	}
 	return nil
-}
-
-// held returns the size of what a cosigner holds, of which the root is compared
-// if it shows one.
-func (j *job) held(ctx context.Context, c Cosigner, note []byte) (uint64, error) {
-	shown, err := c.Held(ctx, j.Origin)
-	if err != nil {
-		return 0, err
-	}
-	if shown == nil {
-		return c.HeldSize(ctx, note)
-	}
-	held, err := j.Policy.OpenLogSigned(shown)
-	if err != nil {
-		return 0, err
-	}
-	if held.Origin != j.Origin {
-		return 0, fmt.Errorf("it shows a checkpoint of %s", held.Origin)
-	}
-	have, err := j.copy.RootAt(ctx, held.Size)
-	if err != nil {
-		return held.Size, nil // it is larger, which the caller sees
-	}
-	if have != held.Root {
-		return 0, fmt.Errorf("%w than what it has cosigned: of the first %d leaves it has root %x, the mirror has %x, both signed by this log", ErrContradiction, held.Size, held.Root, have)
-	}
-	return held.Size, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -17,7 +18,9 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/crashcam"
+	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/mirror"
+	"github.com/standing-log/standing/internal/prover"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/trust"
@@ -91,7 +94,7 @@ func TestGoesOn(t *testing.T) {
 	l := newLog(t, 30)
 	fs := l.disk(0)
 	short := l.mirror(l.sealed[10], 2)
-	if _, err := l.recover(fs, short); !errors.Is(err, sequencer.ErrRestored) || !strings.Contains(err.Error(), "w1: ") || !strings.Contains(err.Error(), "/mirror/"+origin) {
+	if _, err := l.recover(fs, short); !errors.Is(err, sequencer.ErrRestored) || !strings.Contains(err.Error(), fmt.Sprintf("size %d, and the mirror shows %d", l.size(), l.sealed[10])) || !strings.Contains(err.Error(), "/mirror/"+origin) {
 		t.Fatalf("from a mirror that ends early: %v", err)
 	}
 	if _, err := fs.Stat("node/store"); err == nil {
@@ -104,6 +107,33 @@ func TestGoesOn(t *testing.T) {
 	}
 	if err := l.whole(fs, l.size()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnpublished recovers what a witness has cosigned, and the mirror holds and
+// has not published: as an auditor's copy is ahead of the quorum.
+func TestUnpublished(t *testing.T) {
+	l := newLog(t, 30)
+	fs := l.disk(0)
+	from := l.mirror(l.sealed[10], 2)
+	from.list = l.mirror(l.size(), 2).list
+	if res, err := l.recover(fs, from); err != nil || res.Root.Size != l.size() {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if err := l.whole(fs, l.size()); err != nil {
+		t.Error(err)
+	}
+	s := l.opened(fs)
+	defer func() { check(t, s.Close()) }()
+	// One witness alone shows the larger one: the mirror's stays published.
+	if note, err := sequencer.Published(s); err != nil || !bytes.Equal(note, from.note) {
+		t.Errorf("published is %q, %v", note, err)
+	}
+	p := prover.New(s, l.Policy, new(mapstore.Cache))
+	if state, err := p.Open(t.Context()); err != nil || state.Size != l.sealed[10] {
+		t.Errorf("state: %v", err)
+	} else {
+		state.Close()
 	}
 }
 
@@ -149,9 +179,9 @@ func TestLyingMirrors(t *testing.T) {
 		"another root":                {otherRoot, mirror.ErrTiles, ""},
 		"another log":                 {foreign, trust.ErrUnknownLog, ""},
 		"signed by nobody":            {unsigned, trust.ErrNoLogSignature, ""},
-		"older than the store":        {l.mirror(l.sealed[3], 2), ErrBehind, "use another mirror"},
+		"older than the store":        {l.mirror(l.sealed[3], 2), sequencer.ErrRestored, "the mirror shows 8"},
 		"another history":             {other.mirror(other.size(), 2), ErrContradiction, "leaf 4 is the first that differs; keep both, node/store and node/store.recovering"},
-		"it ends before a cosigner's": {l.mirror(l.sealed[9], 2), sequencer.ErrRestored, "holds size"},
+		"it ends before a cosigner's": {l.mirror(l.sealed[9], 2), sequencer.ErrRestored, "the mirror shows"},
 	} {
 		fs := l.disk(at)
 		_, err := l.recover(fs, c.from)
@@ -162,6 +192,16 @@ func TestLyingMirrors(t *testing.T) {
 			t.Errorf("%s: the store: %v", name, err)
 		}
 	}
+}
+
+// TestBehind: a mirror that ends before the store is no help, and nobody is asked.
+func TestBehind(t *testing.T) {
+	l := newLog(t, 10)
+	fs := l.disk(l.sealed[5])
+	if _, err := Recover(t.Context(), l.config(fs), Request{From: l.mirror(l.sealed[3], 2), Without: []string{"w1", "w2"}}); !errors.Is(err, ErrBehind) || !strings.Contains(err.Error(), "use another mirror") {
+		t.Error(err)
+	}
+	check(t, l.whole(fs, l.sealed[5]))
 }
 
 // TestFalseSeal: a mirror of a log that sealed a false state is right, and the
@@ -206,8 +246,8 @@ func TestCosigners(t *testing.T) {
 	}{
 		"all agree":                         {honest, 1, nil, nil, ""},
 		"one has no monitoring":             {w2(mute), 1, nil, nil, ""},
-		"one without monitoring is ahead":   {w2(mute), 3, nil, sequencer.ErrRestored, "it holds size"},
-		"one is ahead, and named":           {honest, 3, []string{"w1", "w2"}, sequencer.ErrRestored, "it holds size"},
+		"one without monitoring is ahead":   {w2(mute), 3, nil, sequencer.ErrRestored, "the mirror shows"},
+		"one is ahead, and named":           {honest, 3, []string{"w1", "w2"}, sequencer.ErrRestored, "the mirror shows"},
 		"one is down":                       {w2(answer(500, nil)), 1, nil, ErrSilent, "w2: a cosigner does not say what it holds: cosigner answered 500"},
 		"one is down, and named":            {w2(answer(500, nil)), 1, []string{"w2"}, nil, ""},
 		"one is down, and another is named": {w2(answer(500, nil)), 1, []string{"w1"}, ErrSilent, "w2"},

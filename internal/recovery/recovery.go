@@ -97,7 +97,8 @@ type job struct {
 
 	// What old says was signed, and published; empty if it says nothing.
 	reserved, published backend.Root
-	notes               [][]byte // checkpoints that may be published, ascending
+	notes               [][]byte  // checkpoints that may be published, ascending
+	seen                []*signed // those that were shown by others
 }
 
 func begin(ctx context.Context, cfg Config, name string) (*job, error) {

@@ -1,0 +1,89 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/backend/embedded"
+	"github.com/standing-log/standing/internal/export"
+	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/prover"
+	"github.com/standing-log/standing/internal/tiles"
+	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/trust"
+)
+
+// Export writes the log of the node in dir into the directory out. It reads the
+// store, which no running node may have open, or else what a running node serves
+// at url.
+func Export(ctx context.Context, dir, out, url string, log *slog.Logger, progress func(done, size uint64)) (*export.Result, error) {
+	cfg, err := ReadConfig(dir)
+	if err != nil {
+		return nil, &SetupError{err}
+	}
+	vkeys, err := readVkeys(dir)
+	if err != nil {
+		return nil, &SetupError{err}
+	}
+	policy, file, err := fullPolicy(dir, cfg.Origin, vkeys)
+	if err != nil {
+		return nil, &SetupError{err}
+	}
+	write := func(c *client.Client) (*export.Result, error) {
+		note, err := c.Checkpoint(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return export.Write(ctx, export.Config{
+			Out: out, Checkpoint: note, Policy: policy, Now: time.Now(), TrustFile: file,
+			Log: c, Withdrawals: c.WithdrawalList(), Progress: progress,
+		})
+	}
+	if url != "" {
+		c, err := client.New(url, client.Config{})
+		if err != nil {
+			return nil, &SetupError{err}
+		}
+		return write(c)
+	}
+	return exportStore(ctx, dir, policy, log, write)
+}
+
+// exportStore lets write read the store as if it were served.
+func exportStore(ctx context.Context, dir string, policy *trust.Policy, log *slog.Logger, write func(*client.Client) (*export.Result, error)) (res *export.Result, err error) {
+	if err := checkStore(dir); err != nil {
+		return nil, err
+	}
+	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: log})
+	if errors.Is(err, embedded.ErrInUse) {
+		return nil, fmt.Errorf("%w: export what the running node serves, with --from http://ITS-ADDRESS, or stop it first", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	root, err := store.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := prover.New(store, policy, new(mapstore.Cache))
+	var failed error // what the handlers found
+	fail := func(err error) { failed = errors.Join(failed, err) }
+	mux := http.NewServeMux()
+	mux.Handle("/", &tiles.Handler{
+		List: tiles.Leaves{Backend: store, Signed: func() backend.Root { return root }}, Checkpoint: p.Checkpoint, Fail: fail,
+	})
+	mux.Handle("/withdrawals/", http.StripPrefix("/withdrawals", &tiles.Handler{List: prover.Withdrawals{Prover: p}, Fail: fail}))
+	c, err := client.New("http://store.invalid", client.Config{HTTP: &http.Client{Transport: inProcess{mux}}, Attempts: 1})
+	if err != nil {
+		return nil, err
+	}
+	res, err = write(c)
+	return res, errors.Join(failed, err)
+}
