@@ -16,7 +16,7 @@ import (
 // It is safe for concurrent use; its zero value is empty. One Cache serves one
 // store.
 type Cache struct {
-	// Versions is how many are kept; 0 means 6.
+	// Versions is how many are kept; 0 means 4.
 	Versions int
 
 	mu   sync.Mutex
@@ -31,7 +31,7 @@ type cached struct {
 // cachedVersions is the number of versions in a Cache, unless it says another.
 // Readers use the version published last, which with the newest one and those
 // on the way to be published is a handful.
-const cachedVersions = 6
+const cachedVersions = 4
 
 // get returns the tiles of a version that is in view.
 func (c *Cache) get(view backend.View, m meta) (*tile, error) {

@@ -219,7 +219,7 @@ func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
 // heldKeys is the number of map keys whose leaves are held in memory, at about
 // 85 bytes each: a batch finds most of what it changes there. In a larger map
 // they are those of as many paths, the lowest.
-const heldKeys = 3 << 20
+const heldKeys = 1 << 20
 
 // held returns the leaves of the bucket at p if they are to be held.
 func (u updater) held(p path, leaves bucket) bucket {

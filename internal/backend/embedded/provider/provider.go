@@ -83,7 +83,7 @@ var ErrDamaged = backend.ErrDamaged
 // of the block cache, so the cache is several times as large as one of them.
 const (
 	defaultMemTable = 32 << 20
-	defaultCache    = 160 << 20
+	defaultCache    = 128 << 20
 )
 
 // Options of Open. The zero value is right for a disk.
@@ -95,7 +95,7 @@ type Options struct {
 	// MemTableSize is the size in bytes at which writes move from memory into
 	// a table; 0 means 32 MiB. Tests make it small to see tables sooner.
 	MemTableSize uint64
-	// CacheSize is the size of the block cache in bytes; 0 means 160 MiB, or
+	// CacheSize is the size of the block cache in bytes; 0 means 128 MiB, or
 	// eight memtables.
 	CacheSize int64
 }
