@@ -29,11 +29,11 @@ func (s *Snapshot) Check(ctx context.Context) error {
 func (s *Snapshot) checkTile(ctx context.Context, p path, t *tile) (keys uint64, err error) {
 	for i := range t.slots {
 		n, below := uint64(0), p.child(i)
-		switch sl := &t.slots[i]; sl.kind {
-		case slotBucket:
-			n, err = s.checkBucket(ctx, ref{sl.version, below}, t.nodes[16+i])
-		case slotTile:
+		switch sl := &t.slots[i]; {
+		case sl.below != nil:
 			n, err = s.checkTile(ctx, below, sl.below)
+		case t.isBucket(i):
+			n, err = s.checkBucket(ctx, ref{sl.version, below}, *t.node(16 + i))
 		}
 		if err != nil {
 			return 0, err

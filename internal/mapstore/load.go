@@ -59,8 +59,8 @@ func (t *tile) read(view backend.View, from, to []byte, version uint64) error {
 func (t *tile) insert(r ref, top Hash, n int) {
 	for depth := range r.path.n - 1 {
 		s := &t.slots[nibble(&r.path.bits, depth)]
-		if s.kind != slotTile {
-			*s = slot{kind: slotTile, below: new(tile)}
+		if s.below == nil {
+			*s = slot{below: new(tile)}
 		}
 		t = s.below
 	}

@@ -65,12 +65,12 @@ const inTile = 3
 // of a bucket its top and its version, of a tile its slots.
 func (t *tile) appendSlot(b []byte, i int) []byte {
 	s := &t.slots[i]
-	switch s.kind {
-	case slotEmpty:
-		return append(b, 0)
-	case slotBucket:
+	if s.below == nil {
 		b = append(b, t.count[16+i])
-		b = append(b, t.nodes[16+i][:]...)
+		if !t.isBucket(i) {
+			return b
+		}
+		b = append(b, t.node(16 + i)[:]...)
 		return binary.AppendUvarint(b, s.version)
 	}
 	b = append(b, inTile)
@@ -99,7 +99,7 @@ func (t *tile) parseSlot(b []byte, i, depth int) ([]byte, error) {
 				return nil, err
 			}
 		}
-		t.slots[i] = slot{kind: slotTile, below: below}
+		t.slots[i] = slot{below: below}
 		return b, nil
 	}
 	if len(b) < len(Hash{}) {
@@ -174,7 +174,7 @@ func (t *tile) refresh(view backend.View, keys []changed, version uint64) error 
 	for len(keys) > 0 {
 		in, p := t, path{}
 		j := nibble(&keys[0].key, 0)
-		for in.slots[j].kind == slotTile {
+		for in.slots[j].below != nil {
 			in, p = in.slots[j].below, p.child(j)
 			j = nibble(&keys[0].key, p.n)
 		}
@@ -213,5 +213,5 @@ func (t *tile) reread(view backend.View, j int, r ref, root *tile, version uint6
 
 // clear empties slot i. The nodes above are out of date until sumAll is called.
 func (t *tile) clear(i int) {
-	t.slots[i], t.nodes[16+i], t.count[16+i] = slot{}, Hash{}, 0
+	t.slots[i], *t.node(16 + i), t.count[16+i] = slot{}, Hash{}, 0
 }

@@ -147,22 +147,22 @@ func (s *Snapshot) find(key Hash, siblings *[]Hash) (*leaf, error) {
 		if !ok {
 			return nil, nil
 		}
-		next, top := t.slots[i], t.nodes[16+i]
+		next, top := t.slots[i], *t.node(16 + i)
 		p = p.child(i)
-		if next.kind == slotTile {
+		if next.below != nil {
 			t = next.below
 			continue
 		}
-		b := next.leaves
-		if b == nil {
-			r := ref{next.version, p}
-			var err error
-			if b, err = s.bucket(r, top); err != nil {
-				return nil, err
-			}
-			if s.seen != nil {
-				s.seen[r] = b
-			}
+		if next.leaves != nil {
+			return next.leaves.find(&key, 4*p.n, siblings), nil
+		}
+		r := ref{next.version, p}
+		b, err := s.bucket(r, top)
+		if err != nil {
+			return nil, err
+		}
+		if s.seen != nil {
+			s.seen[r] = b
 		}
 		return b.find(&key, 4*p.n, siblings), nil
 	}

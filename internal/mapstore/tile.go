@@ -2,45 +2,46 @@ package mapstore
 
 import "github.com/standing-log/standing/personality/statusmap"
 
-// What a slot of a tile holds.
-const (
-	slotEmpty = iota
-	slotBucket
-	slotTile
-)
-
-// slot is one sixteenth of a tile.
+// slot is one sixteenth of a tile: a tile below, or a bucket, or nothing.
 type slot struct {
-	kind    uint8
-	version uint64 // of the bucket
-	leaves  bucket // of the bucket, if they are held; nil: they are read
+	version uint64  // of the bucket
+	leaves  *bucket // of the bucket, if they are held; nil: they are read
 	below   *tile
 }
 
 // tile is four levels of the map, in memory: 16 slots and the 15 nodes above
 // them. Once it has been made it is not modified, so that versions share the
-// tiles that did not change between them.
+// tiles that did not change between them. There are many: 1,408 bytes is one of
+// the sizes in which Go gives out memory.
 type tile struct {
 	slots [16]slot
 
-	// nodes is a heap: node i has the halves 2i and 2i+1, 1 is the top of
-	// the tile and 16+i is slot i. count is the number of map keys below,
-	// where 2 stands for two and more.
-	nodes [32]Hash
+	// The nodes are a heap: node i has the halves 2i and 2i+1, 1 is the top
+	// of the tile and 16+i is slot i. nodes[i-1] is the hash of node i, and
+	// count[i] the number of map keys below, where 2 stands for two and more.
+	nodes [31]Hash
 	count [32]uint8
 }
+
+func (t *tile) node(i int) *Hash { return &t.nodes[i-1] }
+
+// isBucket reports whether slot i is a bucket.
+func (t *tile) isBucket(i int) bool { return t.slots[i].below == nil && t.count[16+i] > 0 }
 
 // setBucket makes slot i that of a bucket of n keys, whose leaves may be nil. The
 // nodes above are out of date until sum is called.
 func (t *tile) setBucket(i int, version uint64, top Hash, n int, leaves bucket) {
-	t.slots[i] = slot{kind: slotBucket, version: version, leaves: leaves}
-	t.nodes[16+i], t.count[16+i] = top, uint8(min(n, 2))
+	t.slots[i] = slot{version: version}
+	if leaves != nil {
+		t.slots[i].leaves = &leaves
+	}
+	*t.node(16 + i), t.count[16+i] = top, uint8(min(n, 2))
 }
 
 // setTile makes slot i hold a tile, which is not empty.
 func (t *tile) setTile(i int, below *tile) {
-	t.slots[i] = slot{kind: slotTile, below: below}
-	t.nodes[16+i], t.count[16+i] = below.top(), below.count[1]
+	t.slots[i] = slot{below: below}
+	*t.node(16 + i), t.count[16+i] = below.top(), below.count[1]
 }
 
 // sum computes the nodes above the slots whose bits are set in changed.
@@ -63,17 +64,17 @@ func (t *tile) sumNode(i int) {
 	switch {
 	case t.count[i] == 2:
 		// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
-		t.nodes[i] = statusmap.NodeHash(t.nodes[l], t.nodes[r])
+		*t.node(i) = statusmap.NodeHash(*t.node(l), *t.node(r))
 	case t.count[l] == 1:
 		// SPEC: T(S, d) = leaf(k, vh) if S = {(k, vh)}, whatever d
-		t.nodes[i] = t.nodes[l]
+		*t.node(i) = *t.node(l)
 	default:
-		t.nodes[i] = t.nodes[r] // the leaf, or zero
+		*t.node(i) = *t.node(r) // the leaf, or zero
 	}
 }
 
 // top returns the hash of the subtree that begins with this tile.
-func (t *tile) top() Hash { return t.nodes[1] }
+func (t *tile) top() Hash { return *t.node(1) }
 
 // descend follows key, whose first 4n bits lead to t, as far as there are
 // nodes, and returns the slot in which to go on, or false if there is nothing.
@@ -83,7 +84,7 @@ func (t *tile) descend(key *Hash, n int, siblings *[]Hash) (int, bool) {
 	for level := 3; level >= 0 && t.count[at] == 2; level-- {
 		at = 2*at + i>>level&1
 		if siblings != nil {
-			*siblings = append(*siblings, t.nodes[at^1])
+			*siblings = append(*siblings, *t.node(at ^ 1))
 		}
 	}
 	if t.count[at] == 0 {

@@ -139,7 +139,7 @@ func keyOf[T keyed](item *T) *Hash {
 // slot puts changes into slot i of t and reports whether that changes it.
 func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (bool, error) {
 	s, below := t.slots[i], p.child(i)
-	if s.kind == slotTile {
+	if s.below != nil {
 		next, err := u.update(below, s.below, changes, out)
 		if err != nil || next == nil {
 			return false, err
@@ -147,10 +147,13 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 		t.setTile(i, next)
 		return true, nil
 	}
-	old := s.leaves
-	if s.kind == slotBucket && old == nil {
+	var old bucket
+	switch {
+	case s.leaves != nil:
+		old = *s.leaves
+	case t.isBucket(i):
 		var err error
-		if old, err = u.base.bucket(ref{s.version, below}, t.nodes[16+i]); err != nil {
+		if old, err = u.base.bucket(ref{s.version, below}, *t.node(16 + i)); err != nil {
 			return false, err
 		}
 	}
@@ -217,9 +220,10 @@ func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
 }
 
 // heldKeys is the number of map keys whose leaves are held in memory, at about
-// 85 bytes each: a batch finds most of what it changes there. In a larger map
-// they are those of as many paths, the lowest.
-const heldKeys = 1 << 20
+// 100 bytes each: in a small map a batch finds what it changes there. In a larger
+// one they are those of as many paths, the lowest: what else lies in memory grows
+// with the map, and the collector needs room, too.
+const heldKeys = 5 << 17
 
 // held returns the leaves of the bucket at p if they are to be held.
 func (u updater) held(p path, leaves bucket) bucket {
