@@ -223,7 +223,7 @@ func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
 // 100 bytes each: in a small map a batch finds what it changes there. In a larger
 // one they are those of as many paths, the lowest: what else lies in memory grows
 // with the map, and the collector needs room, too.
-const heldKeys = 5 << 17
+const heldKeys = 1 << 18
 
 // held returns the leaves of the bucket at p if they are to be held.
 func (u updater) held(p path, leaves bucket) bucket {
