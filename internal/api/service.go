@@ -16,6 +16,7 @@ import (
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/prover"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/catalogue"
@@ -66,6 +67,8 @@ type Service struct {
 	Sequencer *sequencer.Sequencer
 	Prover    *prover.Prover
 	Policy    *trust.Policy
+	// Cosigners says what was seen of the cosigners; nil: nothing.
+	Cosigners func() []cosign.Status
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -372,6 +375,14 @@ func (s *Service) GetLogInfo(ctx context.Context, _ *standingv1.GetLogInfoReques
 		out.ReasonCodes = append(out.ReasonCodes, &standingv1.ReasonCode{
 			Code: string(e.Code), GrpcStatus: e.GRPC, HttpStatus: uint32(e.HTTP), Meaning: e.Meaning, NextStep: e.NextStep,
 		})
+	}
+	if s.Cosigners != nil {
+		for _, c := range s.Cosigners() {
+			out.Cosigners = append(out.Cosigners, &standingv1.Cosigner{
+				Name: c.Name, Vkey: c.Key.Vkey, InQuorum: c.InQuorum, Auditor: c.Auditor, Cosigned: c.Published,
+				Size: c.Size, Time: uint64(max(0, c.Time)), Failing: c.Err != nil,
+			})
+		}
 	}
 	return out, s.charter(ctx, out)
 }

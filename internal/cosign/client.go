@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/standing-log/standing/personality/trust"
@@ -43,8 +45,14 @@ var (
 	// verifies and is dated acceptably.
 	ErrNoCosignature = errors.New("no cosignature in the reply")
 	// ErrBackoff means that the cosigner was not asked, because it failed
-	// several times in a row.
+	// several times in a row and the quorum can do without it.
 	ErrBackoff = errors.New("cosigner is left alone after repeated failures")
+	// ErrBusy means that the cosigner was not asked, because it has not answered
+	// about an earlier checkpoint and the quorum can do without it.
+	ErrBusy = errors.New("cosigner has not answered yet about an earlier checkpoint")
+	// ErrNotHeld means that a witness was not asked, because auditors that the
+	// quorum needs have not cosigned.
+	ErrNotHeld = errors.New("not asked before the auditors have cosigned")
 )
 
 // AheadError means that the cosigner says it cosigned a larger tree of this
@@ -91,9 +99,23 @@ type Client struct {
 	timeout   time.Duration
 	now       func() time.Time
 
-	turn chan struct{} // holds one token; who has it owns the fields below
+	turn chan struct{} // holds one token; who has it owns size
 	size uint64        // tree size of the cosigner's latest checkpoint, as last heard
-	rest rest
+
+	mu     sync.Mutex
+	rest   rest          // under mu
+	took   time.Duration // under mu; the last call
+	signed []Signed      // under mu; by cosigner
+}
+
+// Signed is what a cosigner was last seen to cosign, in this process.
+type Signed struct {
+	Name string // in the trust file
+	Size uint64 // of the tree; 0: nothing yet
+	Time int64  // Unix seconds, by the cosigner's clock
+	// Err is why the last call gave no cosignature; nil if it gave one, or if
+	// there was none.
+	Err error
 }
 
 // NewClient returns a Client.
@@ -111,6 +133,10 @@ func NewClient(cfg Config) (*Client, error) {
 		timeout:   cfg.Timeout,
 		now:       cfg.Now,
 		turn:      make(chan struct{}, 1),
+		signed:    make([]Signed, len(cfg.Cosigners)),
+	}
+	for i, o := range cfg.Cosigners {
+		c.signed[i].Name = o.Name
 	}
 	c.turn <- struct{}{}
 	if c.timeout <= 0 {
@@ -170,6 +196,37 @@ func (c *Client) Names() []string {
 	return names
 }
 
+// Signed returns what each cosigner was last seen to cosign.
+func (c *Client) Signed() []Signed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	signed := slices.Clone(c.signed)
+	for i := range signed {
+		signed[i].Err = c.rest.last
+	}
+	return signed
+}
+
+// Wait waits until the call in progress has ended.
+func (c *Client) Wait() { c.turn <- <-c.turn }
+
+// unready returns why the cosigner had better not be asked now, or nil.
+func (c *Client) unready() error {
+	if len(c.turn) == 0 {
+		return ErrBusy
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rest.check(c.now())
+}
+
+// prompt reports whether the last call has taken less than d.
+func (c *Client) prompt(d time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.took < d
+}
+
 // Cosign asks for cosignatures on a signed checkpoint and returns at least one,
 // at most one per key, all verified. It waits for a call in progress.
 func (c *Client) Cosign(ctx context.Context, checkpoint []byte, consistency Consistency) ([]trust.Cosignature, error) {
@@ -185,18 +242,34 @@ func (c *Client) Cosign(ctx context.Context, checkpoint []byte, consistency Cons
 	case <-c.turn:
 		defer func() { c.turn <- struct{}{} }()
 	case <-callCtx.Done():
-		return nil, fmt.Errorf("waiting for an earlier request: %w", callCtx.Err())
 	}
-	if err := c.rest.check(c.now()); err != nil {
-		return nil, err
+	// Who has waited, for us or for the store to be closed, sees no call begin.
+	if err := callCtx.Err(); err != nil {
+		return nil, fmt.Errorf("waiting for an earlier request: %w", err)
 	}
+	began := time.Now()
 	sigs, err := c.converse(callCtx, checkpoint, body, consistency)
 	// A call that the caller gave up says nothing about the cosigner, and
 	// neither does our own failure to make a proof.
 	if ctx.Err() == nil && !errors.Is(err, errOurs) {
-		c.rest.record(err, c.now())
+		c.learn(body.Size, sigs, err, time.Since(began))
 	}
 	return sigs, err
+}
+
+// learn remembers how a call has ended.
+func (c *Client) learn(size uint64, sigs []trust.Cosignature, err error, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.took = took
+	c.rest.record(err, c.now())
+	for i := range c.signed {
+		for _, sig := range sigs {
+			if sig.Name == c.signed[i].Name {
+				c.signed[i].Size, c.signed[i].Time = size, sig.Unix
+			}
+		}
+	}
 }
 
 // errOurs marks a failure that is not the cosigner's.

@@ -209,9 +209,9 @@ func TestAmongGarbage(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	l := newTestLog(t)
 	cp, consistency := l.at(t, 8)
-	requests, healthy := 0, false
+	healthy := false
 	p := serve(t, "w", func(p *peer, rw http.ResponseWriter, r *http.Request) {
-		if requests++; !healthy {
+		if !healthy {
 			http.Error(rw, "no", 500)
 			return
 		}
@@ -222,27 +222,36 @@ func TestBackoff(t *testing.T) {
 	c.now = func() time.Time { return at }
 	ask := func() error { _, err := c.Cosign(t.Context(), cp, consistency); return err }
 	for range restAfter {
-		if err := ask(); errors.Is(err, ErrBackoff) || err == nil {
+		if err := c.unready(); err != nil {
 			t.Fatal(err)
+		}
+		if ask() == nil {
+			t.Fatal("cosigned")
 		}
 	}
 	for _, pause := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
-		had := requests
 		at = at.Add(time.Duration(pause)*time.Second - 1)
-		if err := ask(); !errors.Is(err, ErrBackoff) || requests != had {
+		if err := c.unready(); !errors.Is(err, ErrBackoff) {
 			t.Fatalf("before %d s: %v", pause, err)
 		}
 		at = at.Add(1)
-		if err := ask(); errors.Is(err, ErrBackoff) || requests != had+1 {
+		if err := c.unready(); err != nil || ask() == nil {
 			t.Fatalf("after %d s: %v", pause, err)
 		}
 	}
-	healthy, at = true, at.Add(time.Minute)
-	if err := ask(); err != nil {
-		t.Fatal(err)
+	if signed := c.Signed()[0]; signed.Err == nil || signed.Size != 0 {
+		t.Errorf("%+v", signed)
+	}
+	// Who is asked all the same may have recovered.
+	healthy = true
+	if err := ask(); err != nil || c.unready() != nil {
+		t.Fatal(err, c.unready())
+	}
+	if signed := c.Signed()[0]; signed.Err != nil || signed.Size != 8 || signed.Time != now.Unix() || signed.Name != "w" {
+		t.Errorf("%+v", signed)
 	}
 	healthy = false
-	if err := ask(); errors.Is(err, ErrBackoff) {
+	if ask() == nil || c.unready() != nil {
 		t.Error("a success did not clear the failures")
 	}
 }

@@ -3,8 +3,24 @@
 // checkpoint and merges those that verify.
 //
 // [NewClients] makes one [Client] per submission prefix of a trust file;
-// [Gather] asks all of them at once. A cosigner is trusted for its signature
-// alone: it may be slow, wrong, or hostile, and the log goes on.
+// [Gather] asks them. A cosigner is trusted for its signature alone: it may be
+// slow, wrong, or hostile, and the log goes on.
+//
+// # Who is asked when
+//
+// Auditors are asked first. The others are asked once those auditors have
+// cosigned without which there is no quorum: then the leaves exist elsewhere,
+// too, before a witness remembers the size. If the quorum needs no auditor, all
+// are asked at once.
+//
+// When the quorum is there, Gather waits a short grace for those of the others
+// that usually answer within it. What comes after that comes through
+// [Result.Late]: nobody who is not needed delays anybody.
+//
+// A cosigner that failed three times in a row is left alone for a while, from a
+// second up to a minute, and one that still works on an earlier checkpoint is not
+// asked about another, as long as the quorum can do without it. When it cannot,
+// they are asked all the same: to rest never costs the quorum.
 //
 // # Order of lines
 //
@@ -20,8 +36,8 @@
 //   - A newer cosignature is never replaced by an older one of the same key.
 //   - A call ends within its timeout, reads at most 64 KiB of each reply, sends
 //     at most three requests, and follows no redirect.
-//   - After three failures in a row a cosigner is left alone for a while, from a
-//     second up to a minute, so that it cannot delay every turn.
+//   - No witness is asked about a size before auditors hold it, where the quorum
+//     needs auditors.
 //   - Nothing a cosigner says changes what the log believes about its own tree:
 //     that it is ahead of us is an error for the caller to weigh, with others.
 package cosign

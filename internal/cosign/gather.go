@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/standing-log/standing/personality/trust"
@@ -16,9 +15,11 @@ import (
 type Request struct {
 	// Policy names the log, the cosigners, and the quorum.
 	Policy *trust.Policy
-	// Clients are asked, all at once. They may be some of the policy's, so that
-	// auditors can be asked before witnesses.
+	// Clients are those that can be asked.
 	Clients []*Client
+	// Auditors are the names of those cosigners that hold the leaves of what
+	// they cosign. They are asked first.
+	Auditors []string
 	// Checkpoint is signed by the log, and may carry cosignatures.
 	Checkpoint []byte
 	// Consistency proves older sizes.
@@ -43,9 +44,13 @@ type Result struct {
 	Opened *trust.Checkpoint
 	// Quorum is nil, or the *[trust.QuorumError] that says who is wanting.
 	Quorum error
-	// Failures are the clients that gave no cosignature, in the order of
-	// Request.Clients. Those cut off after Grace have context.Canceled.
+	// Failures are the clients that gave no cosignature or were not asked, in
+	// the order of Request.Clients. Those that have not answered yet are not
+	// among them.
 	Failures []Failure
+	// Late yields Checkpoint again each time another client has cosigned it,
+	// and is closed when all have answered. It need not be read.
+	Late <-chan []byte
 }
 
 // Failure is why the cosigners at one submission prefix gave no cosignature.
@@ -54,17 +59,25 @@ type Failure struct {
 	Err   error
 }
 
-// Gather asks all clients in parallel for cosignatures. It fails only if the
-// checkpoint is not one that a log of the policy signed; what cosigners do
-// wrong is in the Result.
+// Gather asks for cosignatures until the quorum is there, or cannot be had. It
+// fails only if the checkpoint is not one that a log of the policy signed; what
+// cosigners do wrong is in the Result. Calls that have not ended then go on
+// until they time out or ctx ends.
 func Gather(ctx context.Context, r Request) (*Result, error) {
 	base, err := r.Policy.OpenLogSigned(r.Checkpoint)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint to be cosigned: %w", err)
 	}
-	fresh, failures := r.ask(ctx)
-	res := &Result{Failures: failures}
-	res.Checkpoint = merge(r.Policy, base, append(slices.Clone(base.Cosignatures), fresh...), r.Now)
+	g := &gathering{
+		Request: r, ctx: ctx, base: base, sigs: slices.Clone(base.Cosignatures),
+		calls: make([]call, len(r.Clients)), answers: make(chan answer, len(r.Clients)),
+	}
+	for i, c := range r.Clients {
+		g.calls[i].names = c.Names()
+	}
+	g.run()
+	g.over = true
+	res := &Result{Checkpoint: g.merged(), Failures: g.failures()}
 	res.Opened, err = r.Policy.Open(res.Checkpoint, r.Now)
 	if errors.Is(err, trust.ErrQuorum) {
 		res.Quorum = err
@@ -73,59 +86,25 @@ func Gather(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint with cosignatures: %w", err)
 	}
+	res.Late = g.late()
 	return res, nil
 }
 
-type answer struct {
-	client int
-	sigs   []trust.Cosignature
-	err    error
-}
+// merged returns the checkpoint with all that has come.
+func (g *gathering) merged() []byte { return merge(g.Policy, g.base, g.sigs, g.Now) }
 
-// ask returns new cosignatures and the failures. All its goroutines have ended
-// when it returns.
-func (r *Request) ask(ctx context.Context) (fresh []trust.Cosignature, failures []Failure) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answers := make(chan answer, len(r.Clients))
-	var wg sync.WaitGroup
-	for i, c := range r.Clients {
-		wg.Go(func() {
-			began := time.Now()
-			sigs, err := c.Cosign(ctx, r.Checkpoint, r.Consistency)
-			r.Metrics.answered(c, time.Since(began), err)
-			answers <- answer{i, sigs, err}
-		})
-	}
-	go func() { wg.Wait(); close(answers) }()
-
-	errs := make([]error, len(r.Clients))
-	var grace *time.Timer
-	defer func() {
-		if grace != nil {
-			grace.Stop()
+// late returns Result.Late.
+func (g *gathering) late() <-chan []byte {
+	late := make(chan []byte, g.pending())
+	go func() {
+		defer close(late)
+		for g.pending() > 0 {
+			if g.take(<-g.answers) {
+				late <- g.merged()
+			}
 		}
 	}()
-	for a := range answers {
-		errs[a.client] = a.err
-		fresh = append(fresh, a.sigs...)
-		// What the checkpoint carried before does not shorten the wait: a refresh
-		// wants a quorum of new ones.
-		if grace == nil && r.Grace >= 0 && r.satisfied(fresh) {
-			grace = time.AfterFunc(r.Grace, cancel)
-		}
-	}
-	for i, err := range errs {
-		if err != nil {
-			failures = append(failures, Failure{Names: r.Clients[i].Names(), Err: err})
-		}
-	}
-	return fresh, failures
-}
-
-func (r *Request) satisfied(sigs []trust.Cosignature) bool {
-	_, err := r.Policy.QuorumTime(sigs, r.Now)
-	return err == nil && !r.Policy.QuorumNone()
+	return late
 }
 
 // merge formats the checkpoint with the best of the cosignatures of each

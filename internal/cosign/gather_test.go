@@ -1,12 +1,14 @@
 package cosign
 
 import (
-	"context"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,48 +62,189 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// TestGatherTwice asks auditors, then witnesses.
-func TestGatherTwice(t *testing.T) {
+// TestAuditorsFirst looks at who has been asked when somebody is.
+func TestAuditorsFirst(t *testing.T) {
 	l := newTestLog(t)
-	a, b := honest(t, "a", l, fixedNow), honest(t, "b", l, fixedNow)
-	p := policy(t, l, "group g all a b\nquorum g\n", a, b)
-	cs := clients(t, p, time.Minute)
-	cp, consistency := l.at(t, 8)
-	res, err := Gather(t.Context(), Request{Policy: p, Clients: cs[1:], Checkpoint: cp, Consistency: consistency, Now: now})
-	var qe *trust.QuorumError
-	if err != nil || !errors.As(res.Quorum, &qe) || !slices.Equal(qe.Missing, []string{"a"}) || res.Opened.Witnessed || len(res.Opened.Cosignatures) != 1 {
-		t.Fatalf("%+v, %v", res, err)
-	}
-	res, err = Gather(t.Context(), Request{Policy: p, Clients: cs[:1], Checkpoint: res.Checkpoint, Consistency: consistency, Now: now})
-	if err != nil || res.Quorum != nil || !res.Opened.Witnessed {
-		t.Fatalf("%+v, %v", res, err)
+	for _, tc := range []struct {
+		quorum string
+		broken string // cosigners that answer 503
+		first  string // of whom one has cosigned before a witness is asked
+		asked  string
+		err    string // who is wanting
+	}{
+		{"group g all x w v\nquorum g\n", "", "x", "vwx", ""},
+		{"group g all x w v\nquorum g\n", "x", "x", "x", "x"},
+		{"group g all x w v\nquorum g\n", "w", "x", "vwx", "w"},
+		{"group a any x y\ngroup g all a w\nquorum g\n", "", "xy", "wxy", ""},
+		{"group a any x y\ngroup g all a w\nquorum g\n", "x", "y", "wxy", ""},
+		{"group a all x y\ngroup g all a w\nquorum g\n", "y", "", "xy", "y"},
+		{"group g 2 w v x\nquorum g\n", "x", "", "vwx", ""}, // no auditor is needed
+		{"quorum x\n", "", "", "vwx", ""},
+		{"quorum w\n", "x", "", "vwx", ""},
+	} {
+		t.Run(tc.quorum+tc.broken, func(t *testing.T) {
+			var mu sync.Mutex
+			var asked, cosigned string
+			var peers []*peer
+			for _, name := range []string{"v", "w", "x", "y"} {
+				if !strings.Contains(tc.quorum, name) && !strings.Contains(tc.asked, name) {
+					continue
+				}
+				p := honest(t, name, l, fixedNow)
+				answer := p.handler
+				p.handler = func(p *peer, rw http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					defer mu.Unlock()
+					asked += name
+					if strings.Contains("vw", name) && tc.first != "" && !strings.ContainsAny(cosigned, tc.first) {
+						t.Errorf("%s is asked when %q have cosigned", name, cosigned)
+					}
+					if strings.Contains(tc.broken, name) {
+						http.Error(rw, "syncing", http.StatusServiceUnavailable)
+						return
+					}
+					answer(p, rw, r)
+					cosigned += name
+				}
+				peers = append(peers, p)
+			}
+			p := policy(t, l, tc.quorum, peers...)
+			cp, consistency := l.at(t, 8)
+			res, err := Gather(t.Context(), Request{
+				Policy: p, Clients: clients(t, p, time.Minute), Auditors: []string{"x", "y"}, Checkpoint: cp, Consistency: consistency, Now: now, Grace: -1,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Split(asked, "")
+			slices.Sort(got)
+			if strings.Join(got, "") != tc.asked {
+				t.Errorf("asked %q, want %q", asked, tc.asked)
+			}
+			var qe *trust.QuorumError
+			if errors.As(res.Quorum, &qe) != (tc.err != "") || qe != nil && !slices.Contains(qe.Missing, tc.err) {
+				t.Errorf("%v, want %q", res.Quorum, tc.err)
+			}
+			for _, f := range res.Failures {
+				if strings.Contains(tc.broken, f.Names[0]) == errors.Is(f.Err, ErrNotHeld) {
+					t.Errorf("%+v", f)
+				}
+			}
+		})
 	}
 }
 
-// TestGatherGrace has a cosigner that never answers: the others suffice.
-func TestGatherGrace(t *testing.T) {
+// TestRestIsNoObstacle has a cosigner fail until it is left alone. It is asked
+// all the same when the quorum has nobody else.
+func TestRestIsNoObstacle(t *testing.T) {
 	l := newTestLog(t)
-	slow := serve(t, "slow", func(_ *peer, _ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	})
-	p := policy(t, l, "group g 2 a b slow\nquorum g\n", honest(t, "a", l, fixedNow), honest(t, "b", l, fixedNow), slow)
-	cs := clients(t, p, time.Hour)
-	for range restAfter + 1 {
+	fails := map[string]bool{}
+	var mu sync.Mutex
+	var peers []*peer
+	for _, name := range []string{"a", "b", "c"} {
+		p := honest(t, name, l, fixedNow)
+		answer := p.handler
+		p.handler = func(p *peer, rw http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if fails[name] {
+				http.Error(rw, "no", 500)
+				return
+			}
+			answer(p, rw, r)
+		}
+		peers = append(peers, p)
+	}
+	p := policy(t, l, "group g 2 a b c\nquorum g\n", peers...)
+	cs := clients(t, p, time.Minute)
+	gather := func() string {
 		cp, consistency := l.at(t, 8)
-		res, err := Gather(t.Context(), Request{Policy: p, Clients: cs, Checkpoint: cp, Consistency: consistency, Now: now, Grace: time.Millisecond})
-		if err != nil || !res.Opened.Witnessed || len(res.Failures) != 1 || !errors.Is(res.Failures[0].Err, context.Canceled) || errors.Is(res.Failures[0].Err, ErrBackoff) {
-			t.Fatalf("%+v, %v", res, err)
+		res, err := Gather(t.Context(), Request{Policy: p, Clients: cs, Checkpoint: cp, Consistency: consistency, Now: now, Grace: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s []string
+		for _, c := range res.Opened.Cosignatures {
+			s = append(s, c.Name)
+		}
+		for _, f := range res.Failures {
+			s = append(s, fmt.Sprintf("%s:%t", f.Names[0], errors.Is(f.Err, ErrBackoff)))
+		}
+		return strings.Join(s, " ")
+	}
+	fail := func(name string, f bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		fails[name] = f
+	}
+	fail("c", true)
+	for range restAfter {
+		if got := gather(); got != "a b c:false" {
+			t.Error(got)
 		}
 	}
+	fail("c", false)
+	if got := gather(); got != "a b c:true" {
+		t.Error(got)
+	}
+	fail("b", true) // c is asked when b has failed
+	if got := gather(); got != "a c b:false" {
+		t.Error(got)
+	}
 }
 
-// TestGatherNone: without a quorum there is nothing to stop at.
+// TestGatherGrace has an optional cosigner that answers when it is told to.
+func TestGatherGrace(t *testing.T) {
+	l := newTestLog(t)
+	answer := make(chan bool)
+	slow := honest(t, "slow", l, fixedNow)
+	prompt := slow.handler
+	slow.handler = func(p *peer, rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		select {
+		case <-answer:
+			prompt(p, rw, r)
+		case <-r.Context().Done():
+		}
+	}
+	p := policy(t, l, "group g 2 a b slow\nquorum g\n", honest(t, "a", l, fixedNow), honest(t, "b", l, fixedNow), slow)
+	cs := clients(t, p, time.Minute)
+	gather := func(grace time.Duration) *Result {
+		cp, consistency := l.at(t, 8)
+		res, err := Gather(t.Context(), Request{Policy: p, Clients: cs, Checkpoint: cp, Consistency: consistency, Now: now, Grace: grace})
+		if err != nil || !res.Opened.Witnessed || len(res.Opened.Cosignatures) != 2 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res
+	}
+	first := gather(time.Millisecond)
+	if len(first.Failures) != 0 {
+		t.Errorf("%+v", first.Failures)
+	}
+	// It is not asked again before it has answered, and then its line is late.
+	if again := gather(time.Hour); len(again.Failures) != 1 || !errors.Is(again.Failures[0].Err, ErrBusy) {
+		t.Errorf("%+v", again.Failures)
+	}
+	answer <- true
+	late := <-first.Late
+	if cp, err := p.Open(late, now); err != nil || len(cp.Cosignatures) != 3 {
+		t.Errorf("%v\n%s", err, late)
+	}
+	if _, more := <-first.Late; more {
+		t.Error("and another one")
+	}
+	// Who usually takes longer than the grace is not waited for.
+	cs[2].took = time.Hour
+	gather(time.Hour - 1)
+}
+
+// TestGatherNone: without a quorum there is nothing to stop at but the grace.
 func TestGatherNone(t *testing.T) {
 	l := newTestLog(t)
 	p := policy(t, l, "quorum none\n", honest(t, "a", l, fixedNow), honest(t, "b", l, fixedNow))
 	cp, consistency := l.at(t, 8)
-	res, err := Gather(t.Context(), Request{Policy: p, Clients: clients(t, p, time.Minute), Checkpoint: cp, Consistency: consistency, Now: now})
+	res, err := Gather(t.Context(), Request{Policy: p, Clients: clients(t, p, time.Minute), Checkpoint: cp, Consistency: consistency, Now: now, Grace: time.Hour})
 	if err != nil || res.Quorum != nil || res.Opened.Witnessed || len(res.Opened.Cosignatures) != 2 {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -155,7 +298,7 @@ func TestMerge(t *testing.T) {
 		}
 		checkpoint += stranger.line(t, b, ts) // unknown to the policy: dropped
 		dated = tc.new
-		res, err := Gather(t.Context(), Request{Policy: p, Clients: clients(t, p, time.Minute), Checkpoint: []byte(checkpoint), Now: now})
+		res, err := Gather(t.Context(), Request{Policy: p, Clients: clients(t, p, time.Minute), Checkpoint: []byte(checkpoint), Now: now, Grace: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

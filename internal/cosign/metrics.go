@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,15 +14,19 @@ import (
 type Metrics struct {
 	asked   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
+	size    *prometheus.GaugeVec
+	time    *prometheus.GaugeVec
 }
 
 // NewMetrics makes the metrics of the cosigners of one log.
 func NewMetrics(set *metric.Set) *Metrics {
 	return &Metrics{
 		asked: set.Counters("cosigner_asked_total",
-			"Times a cosigner was to cosign: ok, failed, ahead (it has seen another tree), late (the quorum did without it), resting (not asked after repeated failures).",
+			"Times a cosigner was to cosign: ok, failed, ahead (it has seen another tree), late (it cosigned when the quorum had done without it), resting (not asked: it has failed repeatedly, or is still busy), unasked (a witness, because auditors have not cosigned).",
 			"cosigner", "result"),
 		seconds: set.Histograms("cosigner_seconds", "Time until a cosigner had answered, or had failed to.", metric.Slow(), "cosigner"),
+		size:    set.Gauges("cosigner_signed_size", "Size of the tree that a cosigner cosigned last, since the node started.", "cosigner"),
+		time:    set.Gauges("cosigner_signed_timestamp_seconds", "When that was, by the cosigner's clock; Unix time.", "cosigner"),
 	}
 }
 
@@ -34,12 +37,13 @@ const (
 	resultAhead   = "ahead"
 	resultLate    = "late"
 	resultResting = "resting"
+	resultUnasked = "unasked"
 )
 
 // Expect makes the counters of clients, so that they begin at 0.
 func (m *Metrics) Expect(clients []*Client) {
 	for _, c := range clients {
-		for _, result := range []string{resultOK, resultFailed, resultAhead, resultLate, resultResting} {
+		for _, result := range []string{resultOK, resultFailed, resultAhead, resultLate, resultResting, resultUnasked} {
 			m.asked.WithLabelValues(c.label(), result)
 		}
 	}
@@ -48,28 +52,43 @@ func (m *Metrics) Expect(clients []*Client) {
 // label is the client in a metric: its names in the trust file.
 func (c *Client) label() string { return strings.Join(c.Names(), ",") }
 
-func (m *Metrics) answered(c *Client, took time.Duration, err error) {
-	if m == nil {
+// answered counts an answer, which came when nobody waited for it any more if it
+// is late.
+func (m *Metrics) answered(c *Client, a answer, late bool) {
+	if m == nil || errors.Is(a.err, context.Canceled) {
 		return
 	}
-	result := resultOf(err)
-	m.asked.WithLabelValues(c.label(), result).Inc()
-	if result != resultResting {
-		m.seconds.WithLabelValues(c.label()).Observe(took.Seconds())
+	m.asked.WithLabelValues(c.label(), resultOf(a.err, late)).Inc()
+	m.seconds.WithLabelValues(c.label()).Observe(a.took.Seconds())
+	for _, s := range c.Signed() {
+		if s.Size > 0 {
+			m.size.WithLabelValues(s.Name).Set(float64(s.Size))
+			m.time.WithLabelValues(s.Name).Set(float64(s.Time))
+		}
 	}
 }
 
-func resultOf(err error) string {
+// notAsked counts a client that was not asked.
+func (m *Metrics) notAsked(c *Client, why error) {
+	if m == nil {
+		return
+	}
+	result := resultResting
+	if errors.Is(why, ErrNotHeld) {
+		result = resultUnasked
+	}
+	m.asked.WithLabelValues(c.label(), result).Inc()
+}
+
+func resultOf(err error, late bool) string {
 	_, ahead := errors.AsType[*AheadError](err)
 	switch {
+	case err == nil && late:
+		return resultLate
 	case err == nil:
 		return resultOK
-	case errors.Is(err, ErrBackoff):
-		return resultResting
 	case ahead, errors.Is(err, ErrConflict):
 		return resultAhead
-	case errors.Is(err, context.Canceled):
-		return resultLate
 	}
 	return resultFailed
 }

@@ -95,10 +95,11 @@ func (l *testLog) at(t testing.TB, size int64) ([]byte, Consistency) {
 
 // peer is a cosigner of our own making, as its client sees it.
 type peer struct {
-	name   string
-	vkey   string
-	signer witness.Signer
-	server *httptest.Server
+	name    string
+	vkey    string
+	signer  witness.Signer
+	server  *httptest.Server
+	handler func(p *peer, rw http.ResponseWriter, r *http.Request) // changed before it is first asked
 }
 
 // serve starts a peer whose requests h answers; h can sign with p.line.
@@ -109,8 +110,8 @@ func serve(t testing.TB, name string, h func(p *peer, rw http.ResponseWriter, r 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{name: name, vkey: s.Key().Vkey, signer: s}
-	p.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { h(p, rw, r) }))
+	p := &peer{name: name, vkey: s.Key().Vkey, signer: s, handler: h}
+	p.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { p.handler(p, rw, r) }))
 	t.Cleanup(func() { p.server.CloseClientConnections(); p.server.Close() })
 	return p
 }

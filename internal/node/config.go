@@ -68,10 +68,15 @@ type Config struct {
 	// Cosign says how cosignatures are gathered from the cosigners of
 	// trust.policy that have a URL, and from the local witness.
 	Cosign struct {
+		// Auditors are the names in trust.policy of the cosigners that hold the
+		// leaves. Witnesses are asked once those auditors have cosigned that the
+		// quorum needs.
+		Auditors []string `yaml:"auditors,omitempty"`
 		// Timeout of one cosigner. Default 10s.
 		Timeout time.Duration `yaml:"timeout,omitempty"`
-		// Grace is how long to wait for the others once the quorum is there.
-		// Default 100ms.
+		// Grace is how long to wait for the others once the quorum is there, if
+		// they usually answer within it; what comes later is added to what is
+		// published. Default 100ms.
 		Grace time.Duration `yaml:"grace,omitempty"`
 		// Refresh is how often an idle log is cosigned anew. Default 10m.
 		Refresh time.Duration `yaml:"refresh,omitempty"`

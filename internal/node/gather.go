@@ -8,6 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/standing-log/standing/internal/backend"
@@ -18,9 +21,10 @@ import (
 
 // Gatherer asks the cosigners for their lines. A Grace of 0 is 100 ms.
 type Gatherer struct {
-	Policy  *trust.Policy
-	Clients []*cosign.Client
-	Store   interface {
+	Policy   *trust.Policy
+	Clients  []*cosign.Client
+	Auditors []string // names in Policy of those that are asked first
+	Store    interface {
 		Root(ctx context.Context) (backend.Root, error)
 		ConsistencyProof(ctx context.Context, from, to uint64) ([]backend.Hash, error)
 	}
@@ -28,18 +32,36 @@ type Gatherer struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Metrics *cosign.Metrics // nil: nobody counts
+	// Late is sequencer.Config's: lines that come when Cosign has returned. Nil:
+	// they are not wanted.
+	Late chan<- []byte
+
+	forward sync.WaitGroup    // of what brings late lines
+	forget  func()            // ends it; nil before the first
+	told    map[string]string // the last failure of a client that was logged
 }
 
-// Cosign is sequencer.Config's Cosign. One cosigner's word does not stop the
-// log; without a quorum of others it does: then the store may be a restored
-// backup, and signing would fork the log.
-func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error) {
+// Cosign is sequencer.Config's Cosign; it is called by one goroutine at a time.
+//
+// What was published had a quorum, and of two quorums one is always in the other's
+// way. So if those who say that they know another tree of this log leave no
+// quorum of others, the store is a restored backup or somebody else writes:
+// [sequencer.ErrRestored]. If they do leave one, and it is not there only because
+// others do not answer, then one cosigner's word stands against ours:
+// [sequencer.ErrDoubt], until the others have answered. Where there is a quorum,
+// or where no quorum counts on him, a contradicting cosigner is only reported.
+func (g *Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error) {
+	if g.forget != nil {
+		g.forget() // lines for what is published already would come too late
+		g.forward.Wait()
+	}
 	grace := g.Grace
 	if grace == 0 {
 		grace = 100 * time.Millisecond
 	}
 	r, err := cosign.Gather(ctx, cosign.Request{
-		Policy: g.Policy, Clients: g.Clients, Checkpoint: checkpoint, Now: g.Now(), Grace: grace, Metrics: g.Metrics,
+		Policy: g.Policy, Clients: g.Clients, Auditors: g.Auditors,
+		Checkpoint: checkpoint, Now: g.Now(), Grace: grace, Metrics: g.Metrics,
 		Consistency: func(ctx context.Context, from uint64) ([]cosign.Hash, error) {
 			return g.Store.ConsistencyProof(ctx, from, size)
 		},
@@ -47,26 +69,88 @@ func (g Gatherer) Cosign(ctx context.Context, checkpoint []byte, size uint64) ([
 	if err != nil {
 		return nil, err
 	}
+	g.report(r, size)
+	if r.Quorum != nil {
+		return nil, g.doubt(ctx, r)
+	}
+	ctx, g.forget = context.WithCancel(ctx)
+	g.forward.Go(func() { g.bring(ctx, r.Late) })
+	return r.Checkpoint, nil
+}
+
+// Wait waits until the calls that Cosign has begun have ended: soon after its
+// context has.
+func (g *Gatherer) Wait() {
+	g.forward.Wait()
+	for _, c := range g.Clients {
+		c.Wait()
+	}
+}
+
+// bring hands late lines on.
+func (g *Gatherer) bring(ctx context.Context, late <-chan []byte) {
+	for {
+		select {
+		case cosigned, ok := <-late:
+			if !ok {
+				return
+			}
+			select {
+			case g.Late <- cosigned:
+			case <-ctx.Done():
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// doubt says what it means that there is no quorum.
+func (g *Gatherer) doubt(ctx context.Context, r *cosign.Result) error {
 	// What the store holds now: while a slow cosigner was asked about this
 	// size, the log has gone on, and somebody may have offered it the rest.
 	held, err := g.Store.Root(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var ahead error
+	var against, others []string
+	var last error
+	for _, c := range g.Clients {
+		others = append(others, c.Names()...)
+	}
 	for _, f := range r.Failures {
-		if errors.Is(f.Err, context.Canceled) {
-			continue
-		}
-		g.Log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
 		if contradicts(f.Err, held.Size) {
-			ahead = fmt.Errorf("%w: %v: %v; recover from a mirror", sequencer.ErrRestored, f.Names, f.Err)
+			against, last = append(against, f.Names...), f.Err
 		}
 	}
-	if r.Quorum != nil && ahead != nil {
-		return nil, ahead
+	others = slices.DeleteFunc(others, func(n string) bool { return slices.Contains(against, n) })
+	counts := slices.ContainsFunc(g.Policy.Cosigners(), func(c trust.Cosigner) bool { return c.InQuorum && slices.Contains(against, c.Name) })
+	switch {
+	case counts && !cosign.Suffices(g.Policy, others):
+		return fmt.Errorf("%w: %v: %w; recover from a mirror", sequencer.ErrRestored, against, last)
+	case counts:
+		return fmt.Errorf("%w: %v: %w; %w", sequencer.ErrDoubt, against, last, r.Quorum)
 	}
-	return r.Checkpoint, r.Quorum
+	return r.Quorum
+}
+
+// report logs what is new about who does not cosign.
+func (g *Gatherer) report(r *cosign.Result, size uint64) {
+	failing := map[string]string{}
+	for _, f := range r.Failures {
+		name := strings.Join(f.Names, ",")
+		failing[name] = f.Err.Error()
+		if g.told[name] != failing[name] {
+			g.Log.Warn("cosigner", "names", f.Names, "size", size, "err", f.Err)
+		}
+	}
+	for name := range g.told {
+		if failing[name] == "" {
+			g.Log.Info("cosigner answers again", "names", name, "size", size)
+		}
+	}
+	g.told = failing
 }
 
 // contradicts reports whether the cosigner says that it knows another tree of

@@ -47,6 +47,7 @@ type Node struct {
 	state     *witness.DirStore
 	auditor   *auditor.Auditor  // nil: none
 	audited   *witness.DirStore // what it has cosigned
+	gatherer  *Gatherer
 	sequencer *sequencer.Sequencer
 	trustFile []byte
 	handler   http.Handler
@@ -90,6 +91,9 @@ func (n *Node) Close() error {
 	}
 	if n.state != nil {
 		errs = append(errs, n.state.Close())
+	}
+	if n.gatherer != nil {
+		n.gatherer.Wait() // a call may still read the store
 	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
@@ -144,9 +148,13 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	d := &disk{dir: filepath.Join(dir, storeDir), reserve: uint64(n.cfg.Disk.Reserve), log: n.log, statfs: n.statfs}
 	metrics := newLogMetrics(set, store.Usage, d.kept)
 	metrics.cosign.Expect(clients)
-	g := Gatherer{Policy: policy, Clients: clients, Store: store, Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log, Metrics: metrics.cosign}
+	late := make(chan []byte)
+	n.gatherer = &Gatherer{
+		Policy: policy, Clients: clients, Auditors: n.cfg.Cosign.Auditors, Store: store,
+		Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log, Metrics: metrics.cosign, Late: late,
+	}
 	n.sequencer, err = sequencer.Open(ctx, sequencer.Config{
-		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: g.Cosign,
+		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: n.gatherer.Cosign, Late: late,
 		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
 		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
 		Room: d.room, Halted: func(err error) { n.stopped(dir, err) },
@@ -219,6 +227,11 @@ func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 // reached: by its URL, or because it is the local witness.
 func (n *Node) cosigners(policy *trust.Policy) ([]*cosign.Client, error) {
 	timeout := n.cfg.Cosign.Timeout
+	for _, name := range n.cfg.Cosign.Auditors {
+		if !slices.ContainsFunc(policy.Cosigners(), func(c trust.Cosigner) bool { return c.Name == name }) {
+			return nil, fmt.Errorf("%s: cosign.auditors: %s has no cosigner %.80q", configFile, policyFile, name)
+		}
+	}
 	clients, err := cosign.NewClients(policy, nil, timeout)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", policyFile, err)
@@ -264,7 +277,7 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
 		Admission: admits,
 		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
-		Policy: policy, Now: time.Now, Log: n.log,
+		Policy: policy, Cosigners: n.cosignerStatuses, Now: time.Now, Log: n.log,
 	}
 	service := metrics.api.Measured(log)
 	rest, err := api.NewHandler(ctx, service)
@@ -291,24 +304,6 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string,
 	})
 	n.handler = mux
 	return nil
-}
-
-// health answers 200 while the log writes and publishes.
-func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	if n.sequencer == nil {
-		_, _ = fmt.Fprintln(w, "ok")
-		return
-	}
-	if err := n.sequencer.Err(); err != nil {
-		http.Error(w, "read-only: "+err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	if n.sequencer.PublishedSize() == 0 {
-		http.Error(w, "no quorum of cosigners yet", http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = fmt.Fprintln(w, "ok")
 }
 
 // maxHeader is the size in bytes of the largest header of a request.

@@ -245,7 +245,7 @@ func TestHealth(t *testing.T) {
 	if err := n.WaitPublished(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	if code, text := statusOf(t, "GET", url+"/healthz", "", nil); code != 200 || text != "ok\n" {
+	if code, text := statusOf(t, "GET", url+"/healthz", "", nil); code != 200 || !strings.HasPrefix(text, "ok\ncosigner \"local\" (witness): cosigned size 2 at ") {
 		t.Errorf("after: %d %s", code, text)
 	}
 	for _, name := range []string{"standing_published_size 2", "standing_signed_size", "standing_writer_halted 0", "go_goroutines"} {

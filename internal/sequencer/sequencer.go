@@ -58,9 +58,13 @@ type Config struct {
 	// Policy says when a checkpoint has its quorum. Its log is this one.
 	Policy *trust.Policy
 	// Cosign asks the cosigners for their lines on a signed checkpoint of the
-	// given size and returns it with all lines it could get. An error of
-	// class ErrRestored means that a cosigner has seen more of this log.
+	// given size and returns it once it has its quorum. An error of class
+	// ErrRestored means that cosigners have seen more of this log, one of class
+	// ErrDoubt that they may have.
 	Cosign func(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error)
+	// Late, unless nil, brings what Cosign returned last with further lines, and
+	// never what it returned before that.
+	Late <-chan []byte
 
 	// Interval is the time from a batch's first entry to its turn.
 	Interval time.Duration
@@ -123,6 +127,10 @@ func (c Config) Defaults() Config {
 // is at work. Nothing is signed any more.
 var ErrRestored = errors.New("a cosigner has seen more of this log than the store holds")
 
+// ErrDoubt means that a cosigner says so, and that too few others answer to know
+// better. Nothing is signed until they do.
+var ErrDoubt = errors.New("a cosigner may have seen more of this log than the store holds")
+
 // Sequencer writes one log. Submit and the readers are safe for concurrent use.
 type Sequencer struct {
 	cfg   Config
@@ -147,12 +155,11 @@ type Sequencer struct {
 	signed     []byte        // the newest signed checkpoint; under mu
 	signedTree backend.Root  // its tree; under mu
 	changed    chan struct{} // closed and replaced when published grows; under mu
+	agreed     chan struct{} // closed while a quorum agrees with us; under mu
 
-	wake      chan struct{} // tells the publisher that signed is new
-	agreed    chan struct{} // closed once a quorum has agreed after start-up
-	agreeOnce sync.Once
-	dead      chan struct{} // closed when the store cannot even be read
-	stopping  chan struct{} // closed when Run returns
+	wake     chan struct{} // tells the publisher that signed is new
+	dead     chan struct{} // closed when the store cannot even be read
+	stopping chan struct{} // closed when Run returns
 }
 
 // haltError is the sticky failure of the writer.
@@ -224,19 +231,20 @@ func (s *Sequencer) backlog() uint64 {
 }
 
 func (s *Sequencer) await(ctx context.Context, i *item) (Result, error) {
+	var err error
 	select {
 	case <-i.done:
-		return i.res, i.err
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		err = ctx.Err()
 	case <-s.stopping:
+		err = reason.Errorf(reason.ShuttingDown, "the node is stopping")
 	}
-	// Run has returned: what it answered last is in i all the same.
+	// What was answered, if only at the last moment, is in i all the same.
 	select {
 	case <-i.done:
 		return i.res, i.err
 	default:
-		return Result{}, reason.Errorf(reason.ShuttingDown, "the node is stopping")
+		return Result{}, err
 	}
 }
 
@@ -299,6 +307,7 @@ func (s *Sequencer) Halt(err error) {
 			s.cfg.Halted(err)
 		}
 		s.announce()
+		s.agree() // Run goes on, to refuse what is queued
 		if _, rootErr := s.cfg.Backend.Root(context.Background()); rootErr != nil {
 			close(s.dead)
 		}
@@ -315,18 +324,18 @@ func (s *Sequencer) Run(ctx context.Context) error {
 	publisher.Go(func() { s.publish(ctx) })
 	defer func() { cancel(); publisher.Wait() }()
 
-	// SPEC (design, "Start-up"): no new signature until a quorum of cosigners
-	// has answered for the checkpoint signed last.
-	select {
-	case <-s.agreed:
-	case <-ctx.Done():
-		return nil
-	}
 	var before *flight
 	var writers sync.WaitGroup
 	defer writers.Wait()
 	for {
 		batch := s.gather(ctx, before)
+		// SPEC (design, "Start-up"): no new signature until a quorum of
+		// cosigners has answered for the checkpoint signed last; nor while one
+		// of them contradicts and the quorum is silent.
+		select {
+		case <-s.agreement():
+		case <-ctx.Done():
+		}
 		if ctx.Err() != nil {
 			s.refuse(batch, reason.Errorf(reason.ShuttingDown, "the node is stopping"))
 			return nil

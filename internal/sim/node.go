@@ -44,6 +44,7 @@ type process struct {
 	once   sync.Once
 	ready  chan struct{} // closed when the sequencer is open
 	done   chan struct{} // closed when nothing of the process runs any more
+	asks   *node.Gatherer
 	seq    *sequencer.Sequencer
 	opened error // why it is not
 }
@@ -104,6 +105,9 @@ func (p *process) crashed() bool {
 func (p *process) exit() {
 	p.stop()
 	<-p.done
+	if p.asks != nil {
+		p.asks.Wait()
+	}
 	must(p.backend.Close())
 	p.w.mu.Lock()
 	p.disk.alive--
@@ -125,13 +129,15 @@ func (p *process) config() sequencer.Config {
 		clients = append(clients, client)
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	ask := node.Gatherer{Policy: p.w.policy, Clients: clients, Store: p.backend, Now: p.now, Log: quiet}.Cosign
+	late := make(chan []byte)
+	p.asks = &node.Gatherer{Policy: p.w.policy, Clients: clients, Store: p.backend, Now: p.now, Log: quiet, Late: late}
+	ask := p.asks.Cosign
 	if p.w.Cosign != nil {
 		ask = p.w.Cosign(ask)
 	}
 	return sequencer.Config{
 		Origin: origin, Backend: p.backend, Signers: []note.Signer{signer{logSigner(), p}},
-		Policy: p.w.policy, Cosign: ask,
+		Policy: p.w.policy, Cosign: ask, Late: late,
 		Interval: p.w.interval, BatchMax: 32, Backlog: p.w.backlog, Refresh: p.w.refresh, Retry: 2 * time.Second,
 		Now: p.now, Log: quiet,
 	}

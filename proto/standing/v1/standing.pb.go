@@ -1480,7 +1480,9 @@ type GetLogInfoResponse struct {
 	ReasonCodes []*ReasonCode `protobuf:"bytes,11,rep,name=reason_codes,json=reasonCodes,proto3" json:"reason_codes,omitempty"`
 	// Kinds of entry that it takes: those of Entry without "seal" and "ignored",
 	// and of attestations their bodies, as in "attestation/statement".
-	Kinds         []string `protobuf:"bytes,12,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	Kinds []string `protobuf:"bytes,12,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// The cosigners that the log's own trust file names, in its order.
+	Cosigners     []*Cosigner `protobuf:"bytes,13,rep,name=cosigners,proto3" json:"cosigners,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1599,6 +1601,123 @@ func (x *GetLogInfoResponse) GetKinds() []string {
 	return nil
 }
 
+func (x *GetLogInfoResponse) GetCosigners() []*Cosigner {
+	if x != nil {
+		return x.Cosigners
+	}
+	return nil
+}
+
+// Cosigner is what the log has seen of one of its cosigners. The cosignatures of
+// the published checkpoint prove it; this does not.
+type Cosigner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name in the log's trust file.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Verifier key of its cosignatures.
+	Vkey string `protobuf:"bytes,2,opt,name=vkey,proto3" json:"vkey,omitempty"`
+	// The quorum counts on it.
+	InQuorum bool `protobuf:"varint,3,opt,name=in_quorum,json=inQuorum,proto3" json:"in_quorum,omitempty"`
+	// It holds the leaves, and is asked before witnesses are.
+	Auditor bool `protobuf:"varint,4,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// The published checkpoint bears its cosignature.
+	Cosigned bool `protobuf:"varint,5,opt,name=cosigned,proto3" json:"cosigned,omitempty"`
+	// Size of the tree that it cosigned last; 0 if none is known.
+	Size uint64 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
+	// When that was, by its own clock, in Unix seconds.
+	Time uint64 `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`
+	// It gave no cosignature when it was asked last.
+	Failing       bool `protobuf:"varint,8,opt,name=failing,proto3" json:"failing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cosigner) Reset() {
+	*x = Cosigner{}
+	mi := &file_standing_v1_standing_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cosigner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cosigner) ProtoMessage() {}
+
+func (x *Cosigner) ProtoReflect() protoreflect.Message {
+	mi := &file_standing_v1_standing_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cosigner.ProtoReflect.Descriptor instead.
+func (*Cosigner) Descriptor() ([]byte, []int) {
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Cosigner) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Cosigner) GetVkey() string {
+	if x != nil {
+		return x.Vkey
+	}
+	return ""
+}
+
+func (x *Cosigner) GetInQuorum() bool {
+	if x != nil {
+		return x.InQuorum
+	}
+	return false
+}
+
+func (x *Cosigner) GetAuditor() bool {
+	if x != nil {
+		return x.Auditor
+	}
+	return false
+}
+
+func (x *Cosigner) GetCosigned() bool {
+	if x != nil {
+		return x.Cosigned
+	}
+	return false
+}
+
+func (x *Cosigner) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Cosigner) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Cosigner) GetFailing() bool {
+	if x != nil {
+		return x.Failing
+	}
+	return false
+}
+
 // Limits of one call.
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1617,7 +1736,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_standing_v1_standing_proto_msgTypes[21]
+	mi := &file_standing_v1_standing_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +1748,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[21]
+	mi := &file_standing_v1_standing_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1761,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{21}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Limits) GetMaxEntryBytes() uint32 {
@@ -1694,7 +1813,7 @@ type ReasonCode struct {
 
 func (x *ReasonCode) Reset() {
 	*x = ReasonCode{}
-	mi := &file_standing_v1_standing_proto_msgTypes[22]
+	mi := &file_standing_v1_standing_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1825,7 @@ func (x *ReasonCode) String() string {
 func (*ReasonCode) ProtoMessage() {}
 
 func (x *ReasonCode) ProtoReflect() protoreflect.Message {
-	mi := &file_standing_v1_standing_proto_msgTypes[22]
+	mi := &file_standing_v1_standing_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1838,7 @@ func (x *ReasonCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonCode.ProtoReflect.Descriptor instead.
 func (*ReasonCode) Descriptor() ([]byte, []int) {
-	return file_standing_v1_standing_proto_rawDescGZIP(), []int{22}
+	return file_standing_v1_standing_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReasonCode) GetCode() string {
@@ -1866,7 +1985,7 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\x04leaf\x18\x02 \x01(\fR\x04leaf\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x04 \x01(\tR\x02id\"\x13\n" +
-	"\x11GetLogInfoRequest\"\x98\x03\n" +
+	"\x11GetLogInfoRequest\"\xcd\x03\n" +
 	"\x12GetLogInfoResponse\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x14\n" +
 	"\x05vkeys\x18\x02 \x03(\tR\x05vkeys\x12\x12\n" +
@@ -1881,7 +2000,17 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\x06limits\x18\n" +
 	" \x01(\v2\x13.standing.v1.LimitsR\x06limits\x12:\n" +
 	"\freason_codes\x18\v \x03(\v2\x17.standing.v1.ReasonCodeR\vreasonCodes\x12\x14\n" +
-	"\x05kinds\x18\f \x03(\tR\x05kinds\"\x9c\x01\n" +
+	"\x05kinds\x18\f \x03(\tR\x05kinds\x123\n" +
+	"\tcosigners\x18\r \x03(\v2\x15.standing.v1.CosignerR\tcosigners\"\xc7\x01\n" +
+	"\bCosigner\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04vkey\x18\x02 \x01(\tR\x04vkey\x12\x1b\n" +
+	"\tin_quorum\x18\x03 \x01(\bR\binQuorum\x12\x18\n" +
+	"\aauditor\x18\x04 \x01(\bR\aauditor\x12\x1a\n" +
+	"\bcosigned\x18\x05 \x01(\bR\bcosigned\x12\x12\n" +
+	"\x04size\x18\x06 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04time\x18\a \x01(\x04R\x04time\x12\x18\n" +
+	"\afailing\x18\b \x01(\bR\afailing\"\x9c\x01\n" +
 	"\x06Limits\x12&\n" +
 	"\x0fmax_entry_bytes\x18\x01 \x01(\rR\rmaxEntryBytes\x12!\n" +
 	"\fmax_subjects\x18\x02 \x01(\rR\vmaxSubjects\x12\x1b\n" +
@@ -1918,7 +2047,7 @@ func file_standing_v1_standing_proto_rawDescGZIP() []byte {
 	return file_standing_v1_standing_proto_rawDescData
 }
 
-var file_standing_v1_standing_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_standing_v1_standing_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_standing_v1_standing_proto_goTypes = []any{
 	(*SubmitRequest)(nil),       // 0: standing.v1.SubmitRequest
 	(*SubmitResponse)(nil),      // 1: standing.v1.SubmitResponse
@@ -1941,8 +2070,9 @@ var file_standing_v1_standing_proto_goTypes = []any{
 	(*Entry)(nil),               // 18: standing.v1.Entry
 	(*GetLogInfoRequest)(nil),   // 19: standing.v1.GetLogInfoRequest
 	(*GetLogInfoResponse)(nil),  // 20: standing.v1.GetLogInfoResponse
-	(*Limits)(nil),              // 21: standing.v1.Limits
-	(*ReasonCode)(nil),          // 22: standing.v1.ReasonCode
+	(*Cosigner)(nil),            // 21: standing.v1.Cosigner
+	(*Limits)(nil),              // 22: standing.v1.Limits
+	(*ReasonCode)(nil),          // 23: standing.v1.ReasonCode
 }
 var file_standing_v1_standing_proto_depIdxs = []int32{
 	4,  // 0: standing.v1.SubmitResponse.result:type_name -> standing.v1.SubmitResult
@@ -1954,27 +2084,28 @@ var file_standing_v1_standing_proto_depIdxs = []int32{
 	5,  // 6: standing.v1.SubjectStatus.refusal:type_name -> standing.v1.Refusal
 	15, // 7: standing.v1.SubjectStatus.programme:type_name -> standing.v1.Programme
 	18, // 8: standing.v1.ListEntriesResponse.entries:type_name -> standing.v1.Entry
-	21, // 9: standing.v1.GetLogInfoResponse.limits:type_name -> standing.v1.Limits
-	22, // 10: standing.v1.GetLogInfoResponse.reason_codes:type_name -> standing.v1.ReasonCode
-	0,  // 11: standing.v1.Log.Submit:input_type -> standing.v1.SubmitRequest
-	2,  // 12: standing.v1.Log.SubmitBatch:input_type -> standing.v1.SubmitBatchRequest
-	6,  // 13: standing.v1.Log.GetBundle:input_type -> standing.v1.GetBundleRequest
-	8,  // 14: standing.v1.Log.CheckStatus:input_type -> standing.v1.CheckStatusRequest
-	9,  // 15: standing.v1.Log.ProveStatus:input_type -> standing.v1.ProveStatusRequest
-	16, // 16: standing.v1.Log.ListEntries:input_type -> standing.v1.ListEntriesRequest
-	19, // 17: standing.v1.Log.GetLogInfo:input_type -> standing.v1.GetLogInfoRequest
-	1,  // 18: standing.v1.Log.Submit:output_type -> standing.v1.SubmitResponse
-	3,  // 19: standing.v1.Log.SubmitBatch:output_type -> standing.v1.SubmitBatchResponse
-	7,  // 20: standing.v1.Log.GetBundle:output_type -> standing.v1.GetBundleResponse
-	11, // 21: standing.v1.Log.CheckStatus:output_type -> standing.v1.CheckStatusResponse
-	10, // 22: standing.v1.Log.ProveStatus:output_type -> standing.v1.ProveStatusResponse
-	17, // 23: standing.v1.Log.ListEntries:output_type -> standing.v1.ListEntriesResponse
-	20, // 24: standing.v1.Log.GetLogInfo:output_type -> standing.v1.GetLogInfoResponse
-	18, // [18:25] is the sub-list for method output_type
-	11, // [11:18] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	22, // 9: standing.v1.GetLogInfoResponse.limits:type_name -> standing.v1.Limits
+	23, // 10: standing.v1.GetLogInfoResponse.reason_codes:type_name -> standing.v1.ReasonCode
+	21, // 11: standing.v1.GetLogInfoResponse.cosigners:type_name -> standing.v1.Cosigner
+	0,  // 12: standing.v1.Log.Submit:input_type -> standing.v1.SubmitRequest
+	2,  // 13: standing.v1.Log.SubmitBatch:input_type -> standing.v1.SubmitBatchRequest
+	6,  // 14: standing.v1.Log.GetBundle:input_type -> standing.v1.GetBundleRequest
+	8,  // 15: standing.v1.Log.CheckStatus:input_type -> standing.v1.CheckStatusRequest
+	9,  // 16: standing.v1.Log.ProveStatus:input_type -> standing.v1.ProveStatusRequest
+	16, // 17: standing.v1.Log.ListEntries:input_type -> standing.v1.ListEntriesRequest
+	19, // 18: standing.v1.Log.GetLogInfo:input_type -> standing.v1.GetLogInfoRequest
+	1,  // 19: standing.v1.Log.Submit:output_type -> standing.v1.SubmitResponse
+	3,  // 20: standing.v1.Log.SubmitBatch:output_type -> standing.v1.SubmitBatchResponse
+	7,  // 21: standing.v1.Log.GetBundle:output_type -> standing.v1.GetBundleResponse
+	11, // 22: standing.v1.Log.CheckStatus:output_type -> standing.v1.CheckStatusResponse
+	10, // 23: standing.v1.Log.ProveStatus:output_type -> standing.v1.ProveStatusResponse
+	17, // 24: standing.v1.Log.ListEntries:output_type -> standing.v1.ListEntriesResponse
+	20, // 25: standing.v1.Log.GetLogInfo:output_type -> standing.v1.GetLogInfoResponse
+	19, // [19:26] is the sub-list for method output_type
+	12, // [12:19] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_standing_v1_standing_proto_init() }
@@ -1989,7 +2120,7 @@ func file_standing_v1_standing_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_standing_v1_standing_proto_rawDesc), len(file_standing_v1_standing_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
