@@ -91,10 +91,11 @@ var mutants = map[string]struct {
 			return nil
 		}}
 	}}, "without having reserved it"},
-	"publishes without comparing": {Options{Store: func(_ *World, s *Store) backend.Backend {
+	"publishes without comparing": {Options{Store: func(w *World, s *Store) backend.Backend {
 		return &mutant{Store: s, swap: func(ctx context.Context, key, old, new []byte) error {
 			if string(key) == "c" {
-				time.Sleep(time.Second) // so that somebody else can come before
+				// So that somebody else can come before.
+				time.Sleep(between(w.draw("publishes"), time.Millisecond, 5*time.Second))
 				old = s.disk.newest("c")
 			}
 			return s.Swap(ctx, key, old, new)
