@@ -125,7 +125,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.checkCommand(), a.reportCommand(), a.watchCommand(), a.verifyCommand(), a.statusCommand(), a.showCommand(),
+		a.checkCommand(), a.reportCommand(), a.watchCommand(), a.monitorCommand(), a.verifyCommand(), a.statusCommand(), a.showCommand(),
 		a.newCommand(), a.issueCommand(), a.renewCommand(), a.revokeCommand(), a.submitCommand(),
 		a.keygenCommand(), a.joinCommand(), a.enrolCommand(), a.keyCommand(), a.programmeCommand(), a.trustCommand(),
 		a.demoCommand(), a.fsckCommand(),

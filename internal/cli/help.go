@@ -15,6 +15,7 @@ Check      check SBOM       tell what is attested about components; reveals noth
            report           keep what was found, with its proofs; find it again later
            verify FILE      judge a bundle; never uses the network
            watch SBOM       tell when something happens to them; reveals nothing
+           monitor FILE     watch logs for a team: webhooks, programs, a feed
            status SUBJECT   ask a log about a purl, digest or id; reveals it to the log
            show FILE        explain a bundle or an entry; decides nothing
 Attest     new [PURL]       write a commented attestation.yaml, filled in from the repository

@@ -21,6 +21,8 @@ type runFlags struct {
 	interval time.Duration
 	once     bool
 	changed  bool
+	from     int64 // a leaf; -1: none
+	to       string
 }
 
 func (f *runFlags) register(cmd *cobra.Command) {
@@ -29,6 +31,8 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.interval, "interval", 10*time.Minute, "")
 	cmd.Flags().BoolVar(&f.once, "once", false, "")
 	cmd.Flags().BoolVar(&f.changed, "changed", false, "")
+	cmd.Flags().Int64Var(&f.from, "from", -1, "")
+	cmd.Flags().StringVar(&f.to, "to", "", "")
 }
 
 func (f *runFlags) check() error {
@@ -37,6 +41,9 @@ func (f *runFlags) check() error {
 	}
 	if f.interval < time.Second {
 		return usage("--interval %v is less than a second", f.interval)
+	}
+	if f.to != "" && f.from < 0 {
+		return usage("--to %.40q says nothing without --from", f.to)
 	}
 	return nil
 }
@@ -78,6 +85,9 @@ func prepare(cfg monitor.Config, f runFlags) (*monitor.Monitor, error) {
 	if err == nil && f.begin != "" {
 		err = monitor.Begin(cfg, f.begin)
 	}
+	if err == nil && f.from >= 0 {
+		err = monitor.Replay(cfg, f.to, uint64(f.from))
+	}
 	var m *monitor.Monitor
 	if err == nil {
 		m, err = monitor.Open(cfg)
@@ -89,6 +99,8 @@ func prepare(cfg monitor.Config, f runFlags) (*monitor.Monitor, error) {
 		return nil, usage("%w", err).hinted("go on without --begin")
 	case errors.Is(err, monitor.ErrOtherInterest):
 		return nil, usage("%w", err).hinted("if what you watch has changed, go on with --changed; if this is something else, name another --state")
+	case errors.Is(err, watch.ErrReplay):
+		return nil, usage("%w", err).hinted("what was not told yet comes by itself, without --from")
 	case errors.Is(err, watch.ErrState):
 		return nil, usage("%w", err).hinted("find out what happened to it; to begin anew, move it away and use --begin")
 	}

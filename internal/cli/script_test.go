@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -20,7 +23,26 @@ func TestMain(m *testing.M) {
 		"standing": func() {
 			os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
+		"hook": func() { os.Exit(hook()) },
 	})
+}
+
+// hook is a program for a monitor: it adds what it gets to hook.got, unless there
+// is a file hook.fails.
+func hook() int {
+	if _, err := os.Stat("hook.fails"); err == nil {
+		fmt.Fprintln(os.Stderr, "no room")
+		return 7
+	}
+	got, err := os.OpenFile("hook.got", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = io.Copy(got, os.Stdin)
+	}
+	if err = errors.Join(err, got.Close()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // TestScripts runs testdata/*.txt. Scripts whose names begin with log- have a

@@ -34,6 +34,8 @@ SBOM, and tell it to more.
 
   --begin all|now        begin to watch: tell of all there has been, or only of what
                          comes from now on. Only where nothing was watched before
+  --from INDEX           tell again from a leaf on, as much as was told before
+  --to NAME              with --from: to terminal or to post only
   --state FILE           how far it is (default: SBOM.watch)
   --changed              go on with another SBOM than before; "standing check" tells
                          how its new components stand
@@ -79,5 +81,5 @@ func (a *app) watch(ctx context.Context, file string, f watchFlags) error {
 
 // terminalReceiver writes events to standard output.
 func (a *app) terminalReceiver() monitor.Receiver {
-	return monitor.Receiver{Name: "terminal", Receiver: deliver.NewLines(a.stdout, a.output == "json")}
+	return monitor.Receiver{Name: monitor.Terminal, Receiver: deliver.NewLines(a.stdout, a.output == "json")}
 }

@@ -37,7 +37,7 @@ func checkWords(t *testing.T, where, text string) {
 // the help.
 func TestWords(t *testing.T) {
 	for _, dir := range []string{".", "../lint", "../prefill", "../keyfile", "../demo", "../replay", "../altreader", "../node", "../daemon", "../api",
-		"../admission", "../prover", "../sequencer", "../check", "../report", "../mirror", "../watch", "../sbom",
+		"../admission", "../prover", "../sequencer", "../check", "../report", "../mirror", "../watch", "../monitor", "../deliver", "../sbom",
 		"../../personality/verify", "../../personality/client", "../../personality/trust", "../../personality/entry", "../../personality/mapfn", "../../personality/vers"} {
 		checkStrings(t, dir)
 	}
@@ -134,7 +134,7 @@ func TestHelp(t *testing.T) {
 	for name := range listed {
 		t.Errorf("help lists %q, which does not exist", name)
 	}
-	want := strings.Fields("check demo enrol fsck issue join key keygen new programme renew report revoke show status submit trust verify watch")
+	want := strings.Fields("check demo enrol fsck issue join key keygen monitor new programme renew report revoke show status submit trust verify watch")
 	if slices.Sort(exist); !slices.Equal(exist, want) {
 		t.Errorf("commands %v", exist)
 	}

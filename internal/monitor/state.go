@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/standing-log/standing/internal/watch"
 )
@@ -46,24 +47,27 @@ func Begin(cfg Config, where string) error {
 	return s.Write(cfg.State)
 }
 
-// Replay has everything told again from a leaf on, to the receivers of cfg in
-// the logs of cfg.
-func Replay(cfg Config, from uint64) error {
+// Replay has everything told again from a leaf on: to one receiver of cfg or, if
+// name is empty, to all, in the logs of cfg.
+func Replay(cfg Config, name string, from uint64) error {
 	s, err := watch.ReadState(cfg.State)
 	if err != nil {
 		return err
 	}
-	for _, to := range cfg.Receivers {
+	if name != "" && !slices.Contains(cfg.names(), name) {
+		return fmt.Errorf("%w: there is no receiver %.60q", watch.ErrReplay, name)
+	}
+	for _, to := range cfg.names() {
 		for _, l := range cfg.Logs {
-			c, ok := s.Receivers[to.Name][l.Origin]
-			if !ok {
-				return fmt.Errorf("%w: %s, of %s", ErrNotBegun, to.Name, l.Origin)
+			if name != "" && name != to {
+				continue
 			}
-			if c.Begin != "" || from > c.Size {
-				return fmt.Errorf("%w: leaf %d of %s, of which %s was told up to leaf %d", watch.ErrReplay, from, l.Origin, to.Name, c.Size)
+			c, ok := s.Receivers[to][l.Origin]
+			if !ok || c.Begin != "" || from > c.Size {
+				return fmt.Errorf("%w: leaf %d of %s, of which %s was told up to leaf %d", watch.ErrReplay, from, l.Origin, to, c.Size)
 			}
 			c.Replay = &from
-			s.Set(to.Name, l.Origin, c)
+			s.Set(to, l.Origin, c)
 		}
 	}
 	return s.Write(cfg.State)
