@@ -24,11 +24,7 @@ func (m *Monitor) look(ctx context.Context, l Log) Result {
 	if r.Sync != nil && (ctx.Err() != nil || errors.Is(r.Sync, mirror.ErrDamaged)) {
 		return r
 	}
-	log := &watch.Log{Copy: c, Origin: l.Origin}
-	if log.Conditions, err = m.conditions(l, r.Sync); err != nil {
-		r.Sync = errors.Join(r.Sync, err)
-		return r
-	}
+	log := &watch.Log{Copy: c, Origin: l.Origin, Conditions: m.trouble(l.Origin, r.Sync)}
 	switch log.State, err = c.State(ctx); {
 	case err == nil:
 		defer log.State.Close()
@@ -37,6 +33,9 @@ func (m *Monitor) look(ctx context.Context, l Log) Result {
 			log.AsOf = cp.Time
 		}
 		r.Size, r.AsOf = log.State.Size, log.AsOf
+		witnessed, err := m.compare(ctx, l, c)
+		log.Conditions = append(log.Conditions, witnessed...)
+		r.Sync = errors.Join(r.Sync, err)
 	case !errors.Is(err, mirror.ErrEmpty) || r.Sync == nil:
 		r.Sync = errors.Join(r.Sync, err)
 		return r

@@ -28,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -56,6 +57,8 @@ type Config struct {
 	Interval time.Duration
 	// Daily asks for a sign of life each day.
 	Daily bool
+	// HTTP asks witnesses; nil: one with limits.
+	HTTP *http.Client
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 	// Looked, unless nil, is told of each look; of several logs at the same time.
@@ -87,7 +90,7 @@ type Result struct {
 	Told   map[string]int
 	Bad    bool             // something was told that is to be looked at
 	Behind bool             // a receiver was not told all, and goes on at once
-	Sync   error            // why the copy is not new
+	Sync   error            // why the copy is not new, or what contradicts it
 	Failed map[string]error // by receiver: why it was not told all
 }
 
@@ -120,14 +123,20 @@ type Monitor struct {
 	cfg      Config
 	watchers map[string]*watch.Watcher // by origin
 
+	witnesses []witness
+
 	mu    sync.Mutex
-	state *watch.State // under mu, as the file
+	state *watch.State      // under mu, as the file
+	kept  map[string]string // under mu: names of evidence, by condition
 }
 
 // Open reads the state.
 func Open(cfg Config) (*Monitor, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = newHTTP()
 	}
 	s, err := watch.ReadState(cfg.State)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -142,7 +151,7 @@ func Open(cfg Config) (*Monitor, error) {
 	if missing := missing(s, cfg); len(missing) > 0 {
 		return nil, fmt.Errorf("%w: %s does not say how far %s", ErrNotBegun, cfg.State, missing[0])
 	}
-	m := &Monitor{cfg: cfg, state: s, watchers: map[string]*watch.Watcher{}}
+	m := &Monitor{cfg: cfg, state: s, watchers: map[string]*watch.Watcher{}, witnesses: witnesses(cfg.Policy), kept: map[string]string{}}
 	for _, l := range cfg.Logs {
 		m.watchers[l.Origin] = &watch.Watcher{Interest: cfg.Interest, MaxAge: cfg.MaxAge, Daily: cfg.Daily}
 	}
