@@ -9,6 +9,7 @@ import (
 
 	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/mirror"
+	"github.com/standing-log/standing/internal/watch"
 )
 
 // maxEvidence bounds the files that are kept of one monitor: a log that lies
@@ -32,11 +33,13 @@ func (m *Monitor) evidence(key string, err error) (string, error) {
 	return name, keepErr
 }
 
-// over forgets that evidence of a condition was kept.
-func (m *Monitor) over(key string) {
+// over forgets what was kept of a log that is right again.
+func (m *Monitor) over(origin string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.kept, key)
+	for _, kind := range []watch.Kind{watch.Rollback, watch.SplitView, watch.FalseSeal} {
+		delete(m.kept, origin+" "+string(kind))
+	}
 }
 
 func (m *Monitor) keepEvidence(err error) (name string, _ error) {

@@ -9,30 +9,40 @@ import (
 	"github.com/standing-log/standing/personality/catalogue"
 )
 
+// consistent ends the trouble with a log.
+func consistent() watch.Event {
+	return watch.Event{Kind: watch.Consistent, Severity: catalogue.SeverityNone,
+		Text: "the log shows a tree again that extends what it has shown before"}
+}
+
 // trouble is what is the matter with a log whose copy was synced with syncErr.
 func (m *Monitor) trouble(origin string, syncErr error) []watch.Condition {
-	c := watch.Condition{Key: "log",
-		Ends: watch.Event{Kind: watch.Consistent, Severity: catalogue.SeverityNone,
-			Text: "the log shows a tree again that extends what it has shown before"}}
 	kind := kindOf(syncErr)
-	key := fmt.Sprintf("%s log %s", origin, kind)
 	switch {
 	case kind != "":
-		kept, err := m.evidence(key, syncErr)
-		c.Holds = true
-		c.Begins = watch.Event{Kind: kind, Severity: catalogue.SeverityAct, Evidence: kept, Text: fmt.Sprintf(
-			"the log is not to be relied on: %v; keep the copy as it is, and tell the operators of its witnesses", syncErr)}
-		if err != nil {
-			c.Begins.Text += fmt.Sprintf("; the evidence could not be kept: %v", err)
-		}
+		return []watch.Condition{m.contradiction(origin, kind, syncErr)}
 	case syncErr != nil:
 		return nil // nothing is known of it
-	default:
-		for _, kind := range []watch.Kind{watch.Rollback, watch.SplitView, watch.FalseSeal} {
-			m.over(fmt.Sprintf("%s log %s", origin, kind))
-		}
 	}
-	return []watch.Condition{c}
+	m.over(origin)
+	return []watch.Condition{{Key: "log", Ends: consistent()}, {Key: "rollback", Ends: consistent()}}
+}
+
+// contradiction is the condition that a log contradicts what it has shown before.
+func (m *Monitor) contradiction(origin string, kind watch.Kind, syncErr error) watch.Condition {
+	kept, err := m.evidence(origin+" "+string(kind), syncErr)
+	c := watch.Condition{Key: "log", Holds: true, Ends: consistent(),
+		Begins: watch.Event{Kind: kind, Severity: catalogue.SeverityAct, Evidence: kept, Text: fmt.Sprintf(
+			"the log is not to be relied on: %v; keep the copy as it is, and tell the operators of its witnesses", syncErr)}}
+	if kind == watch.Rollback {
+		// A cache that is behind does that, too, for a while; it proves nothing.
+		c.Key, c.Patience, c.Begins.Severity = "rollback", Patience, catalogue.SeverityCaution
+		c.Begins.Text = fmt.Sprintf("the log has gone back, for %v: %v; it is a restored backup, or a cache in between serves what is old", Patience, syncErr)
+	}
+	if err != nil {
+		c.Begins.Text += fmt.Sprintf("; what was shown could not be kept: %v", err)
+	}
+	return c
 }
 
 // kindOf is the kind of evidence that err is; "" if it is none.
