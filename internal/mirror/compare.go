@@ -28,7 +28,7 @@ func (m *Mirror) Compare(ctx context.Context, src Source, note []byte) error {
 		return fmt.Errorf("checkpoint of %s: %w: it is of %s", m.cfg.Origin, trust.ErrUnknownLog, cp.Origin)
 	}
 	s := &syncing{Mirror: m, note: note, cp: cp, src: src, fetch: newFetcher(src, m, cp.Body)}
-	err = evident(s.compare(ctx))
+	err = s.compare(ctx)
 	if _, ok := errors.AsType[*EvidenceError](err); ok || err == nil || cp.Size <= s.have.Size {
 		return m.explain(err)
 	}

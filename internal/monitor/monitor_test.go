@@ -15,6 +15,7 @@ import (
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
 	"github.com/standing-log/standing/internal/watch"
+	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/mapfn"
 )
 
@@ -217,6 +218,7 @@ func TestFalseSeal(t *testing.T) {
 	if !ok || e.Kind != mirror.FalseSeal || !strings.HasPrefix(got, "false-seal") {
 		t.Fatalf("told %q; %v", got, err)
 	}
+	s.confirmed(evidence.KindFalseSeal)
 	s.Advance(25 * time.Hour)
 	s.Refresh()
 	if got, _ := s.look(); !strings.Contains(got, "not-quiet") || strings.Contains(got, "all-quiet") {

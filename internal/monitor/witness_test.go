@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/standing-log/standing/internal/mirror"
+	"github.com/standing-log/standing/internal/monitor"
 	"github.com/standing-log/standing/internal/testnode"
 	"github.com/standing-log/standing/internal/watch"
+	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -156,19 +160,35 @@ func TestSplitView(t *testing.T) {
 	}
 }
 
-// excluding checks that two checkpoints were kept which the log has signed, and
-// which are no tree and its extension: here, all trees differ from index 2 on.
+// excluding checks that what was kept are two checkpoints that the log has
+// signed, and the file that proves that they exclude each other.
 func (s *scene) excluding() {
 	s.t.Helper()
-	kept := s.keptCheckpoints()
-	if len(kept) != 2 || kept[0].Root == kept[1].Root {
+	if n := len(s.keptCheckpoints()); n != 2 || len(s.kept()) != 3 {
 		s.t.Fatalf("kept %v", s.kept())
 	}
-	roots := map[[32]byte]bool{}
-	for _, cp := range kept {
-		roots[cp.Root] = true
+	s.confirmed(evidence.KindSplitView)
+}
+
+// confirmed checks that a file was kept that proves what the log did.
+func (s *scene) confirmed(want evidence.Kind) {
+	s.t.Helper()
+	for _, name := range s.kept() {
+		if !strings.HasSuffix(name, ".evidence.json") {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(monitor.EvidenceDir(s.cfg.State), name))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		e, err := evidence.Parse(data)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if finding, err := e.Verify(s.cfg.Policy, s.Now()); err != nil || finding.Kind != want {
+			s.t.Errorf("%s: %+v, %v", name, finding, err)
+		}
+		return
 	}
-	if len(roots) != 2 || kept[0].Size <= 2 {
-		s.t.Errorf("kept %+v", kept)
-	}
+	s.t.Errorf("no evidence file of %s in %v", want, s.kept())
 }
