@@ -58,6 +58,16 @@ func FsckOracle(ctx context.Context, dir string, log *slog.Logger, progress func
 	return origin, l, err
 }
 
+// FsckHashes checks that the leaves of the same store are there, byte for byte,
+// and returns how many.
+func FsckHashes(ctx context.Context, dir string, log *slog.Logger, progress func(done, size uint64)) (origin string, size uint64, err error) {
+	origin, err = withStore(ctx, dir, log, func(origin string, store *embedded.Store, root backend.Root) error {
+		size = root.Size
+		return replay.Hashes(ctx, replay.Store{Backend: store}, origin, root.Size, root.Hash, func(done uint64) { progress(done, root.Size) })
+	})
+	return origin, size, err
+}
+
 // withStore opens the store of the node in dir. The origin is "" if there is no
 // such node.
 func withStore(ctx context.Context, dir string, log *slog.Logger, check func(origin string, store *embedded.Store, root backend.Root) error) (origin string, err error) {

@@ -85,11 +85,17 @@ func (n *Node) Tamper(changes ...mapfn.Change) {
 // seals included, in batches of up to 1,024.
 func (n *Node) Fill(size uint64, next func(index uint64) []byte) {
 	n.tb.Helper()
+	n.FillBatches(size, 1023, next)
+}
+
+// FillBatches is Fill with batches of up to a number of leaves before the seal.
+func (n *Node) FillBatches(size uint64, batch int, next func(index uint64) []byte) {
+	n.tb.Helper()
 	n.stop()
 	f := n.forcer()
 	for f.size+1 < size {
 		var leaves [][]byte
-		for index := f.size; index+1 < size && len(leaves) < 1023; index++ {
+		for index := f.size; index+1 < size && len(leaves) < batch; index++ {
 			leaves = append(leaves, next(index))
 		}
 		f.batch(leaves)
