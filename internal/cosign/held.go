@@ -7,15 +7,34 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/standing-log/standing/personality/trust"
 )
 
-// Held returns the newest checkpoint of the log that the cosigner says it has
-// cosigned, unverified: the monitoring endpoint of C2SP tlog-witness, under the
-// submission prefix. It is nil where there is nothing at that address: either
-// it has cosigned none, or it does not say; [Client.HeldSize] tells.
+// Holding is what a cosigner says it holds of a log.
+type Holding struct {
+	// Checkpoint is the newest it has cosigned, unverified. It is nil where there
+	// is nothing at that address: either it has cosigned none, or it does not
+	// say; [Client.HeldSize] tells.
+	Checkpoint []byte
+	// Clock is what its clock showed when it answered, to the second; zero if it
+	// does not say.
+	Clock time.Time
+}
+
+// Held returns the newest checkpoint that Holds does.
 func (c *Client) Held(ctx context.Context, origin string) ([]byte, error) {
+	h, err := c.Holds(ctx, origin)
+	if err != nil {
+		return nil, err
+	}
+	return h.Checkpoint, nil
+}
+
+// Holds asks the monitoring endpoint of C2SP tlog-witness, under the submission
+// prefix.
+func (c *Client) Holds(ctx context.Context, origin string) (*Holding, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	// SPEC: "GET <monitoring prefix>/<log ID>/checkpoint", where the log ID is
@@ -31,17 +50,21 @@ func (c *Client) Held(ctx context.Context, origin string) ([]byte, error) {
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, trust.MaxCheckpoint+1))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("reading reply: %w", err)
+	}
+	h := &Holding{}
+	h.Clock, _ = http.ParseTime(resp.Header.Get("Date")) // zero if there is none
+	switch {
 	case resp.StatusCode == http.StatusNotFound:
-		return nil, nil
+		return h, nil
 	case resp.StatusCode != http.StatusOK:
 		return nil, &StatusError{Code: resp.StatusCode, Body: fmt.Sprintf("%.*q", maxSnippet, data)}
 	case len(data) > trust.MaxCheckpoint:
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrReply, trust.MaxCheckpoint)
 	}
-	return data, nil
+	h.Checkpoint = data
+	return h, nil
 }
 
 // HeldSize returns the size of the newest checkpoint that the cosigner has

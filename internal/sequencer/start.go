@@ -31,20 +31,8 @@ import (
 //     appends a batch whole or not at all, so no crash leaves such a tree.
 func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
 	s := newSequencer(cfg)
-	root, err := s.cfg.Backend.Root(ctx)
+	root, err := s.load(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the tree: %w", err)
-	}
-	if root.Size == 0 {
-		return nil, fmt.Errorf("the store holds no log: run `standingd init` first")
-	}
-	if err := s.checkReserved(ctx, root); err != nil {
-		return nil, err
-	}
-	if err := s.checkTree(ctx, root); err != nil {
-		return nil, err
-	}
-	if err := s.loadPublished(ctx, root); err != nil {
 		return nil, err
 	}
 	if err := s.loadShortcut(); err != nil {
@@ -52,6 +40,27 @@ func Open(ctx context.Context, cfg Config) (*Sequencer, error) {
 	}
 	s.cfg.Metrics.of.Store(s)
 	return s, s.sign(ctx, root, s.lastSeal.sealedAt)
+}
+
+// Check checks what Open checks, signs nothing, and returns the tree.
+func Check(ctx context.Context, cfg Config) (backend.Root, error) { return newSequencer(cfg).load(ctx) }
+
+// load checks the store, and returns its tree.
+func (s *Sequencer) load(ctx context.Context) (backend.Root, error) {
+	root, err := s.cfg.Backend.Root(ctx)
+	if err != nil {
+		return root, fmt.Errorf("reading the tree: %w", err)
+	}
+	if root.Size == 0 {
+		return root, fmt.Errorf("the store holds no log: run `standingd init` first")
+	}
+	if err := s.checkReserved(ctx, root); err != nil {
+		return root, err
+	}
+	if err := s.checkTree(ctx, root); err != nil {
+		return root, err
+	}
+	return root, s.loadPublished(ctx, root)
 }
 
 // loadShortcut finds the version of the shortcut.
