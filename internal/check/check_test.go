@@ -253,7 +253,7 @@ func TestFlaws(t *testing.T) {
 		{"good", []check.Evidence{good}, s.Reader(), check.Fresh, nil, 1},
 		{"missing", []check.Evidence{{Origin: origin, Err: errors.New("never synced")}}, s.Reader(), "NO_EVIDENCE", map[string]string{"": "NO_EVIDENCE"}, 3},
 		{"one of two missing", []check.Evidence{good, {Origin: "log.example/other", Err: errors.New("never synced")}}, s.Reader(), check.Fresh,
-			map[string]string{"ACTIVE": "NO_EVIDENCE", "NONE": "NO_EVIDENCE", "UNDECIDED": "NO_EVIDENCE", "SUPERSEDED": "NO_EVIDENCE", "EXPIRED": "NO_EVIDENCE"}, 1},
+			map[string]string{"NONE": "NO_EVIDENCE", "UNDECIDED": "NO_EVIDENCE", "SUPERSEDED": "NO_EVIDENCE", "EXPIRED": "NO_EVIDENCE"}, 1},
 		{"contradicting itself", []check.Evidence{{Origin: origin, Err: errors.New("two trees"), Contradicts: true}}, s.Reader(), "ROLLBACK", map[string]string{"": "ROLLBACK"}, 4},
 		{"broken", []check.Evidence{{Origin: origin, Bundles: [][]byte{broken}}}, s.Reader(), "INVALID", map[string]string{"": "INVALID"}, 4},
 		{"of another log", []check.Evidence{{Origin: "log.example/other", Bundles: bundles}}, s.Reader(), "INVALID", map[string]string{"": "INVALID"}, 4},

@@ -20,6 +20,7 @@ type judging struct {
 	now   time.Time
 	worst verify.Verdict // of the evidence of logs: None, if all show all
 	why   string         // of worst
+	blind []string       // logs that do not show all
 }
 
 func newJudging(i int, c sbom.Component, now time.Time) *judging {
@@ -32,9 +33,12 @@ func newJudging(i int, c sbom.Component, now time.Time) *judging {
 }
 
 // flaw notes what is wrong with the evidence of a log.
-func (j *judging) flaw(v verify.Verdict, why string) {
+func (j *judging) flaw(v verify.Verdict, log, why string) {
 	if v < j.worst {
-		j.worst, j.why = v, why
+		j.worst, j.why = v, log+": "+why
+	}
+	if v == verify.NoEvidence {
+		j.blind = append(j.blind, log)
 	}
 }
 
@@ -44,7 +48,7 @@ func (j *judging) read(v *view) {
 		return
 	}
 	if v.verdict < verify.Active {
-		j.flaw(v.verdict, v.log.Origin+": "+v.log.Error)
+		j.flaw(v.verdict, v.log.Origin, v.log.Error)
 	}
 	if v.reports == nil {
 		return
@@ -52,7 +56,7 @@ func (j *judging) read(v *view) {
 	seen := map[string]bool{}
 	take := func(results []*verify.Result, err error) {
 		if err != nil {
-			j.flaw(verify.NoEvidence, v.log.Origin+": "+err.Error())
+			j.flaw(verify.NoEvidence, v.log.Origin, err.Error())
 		}
 		for _, r := range results {
 			if !seen[r.ID] {
@@ -182,14 +186,16 @@ func (j *judging) decide(deciding []Attestation) (verdict, detail string) {
 	if i := slices.IndexFunc(deciding, func(a Attestation) bool { return bad(a.verdict) }); i >= 0 {
 		return of(deciding[i])
 	}
-	if j.worst == verify.NoEvidence {
-		return j.worst.String(), j.why
+	// What stands in one log stands, whether another can be asked or not.
+	if slices.ContainsFunc(deciding, func(a Attestation) bool {
+		return a.verdict == verify.Active && !slices.Contains(j.blind, a.Log)
+	}) {
+		return verify.Active.String(), ""
 	}
-	standing := slices.IndexFunc(deciding, func(a Attestation) bool { return a.verdict == verify.Active })
 	last := len(deciding) - 1
 	switch {
-	case standing >= 0:
-		return verify.Active.String(), ""
+	case j.worst == verify.NoEvidence:
+		return j.worst.String(), j.why
 	case last >= 0:
 		return of(deciding[last]) // of STALE, EXPIRED, SUPERSEDED the mildest
 	case j.worst == verify.Stale:

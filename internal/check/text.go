@@ -107,15 +107,23 @@ func (t Totals) text() string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	text := fmt.Sprintf("%d components", t.Components)
+	text := Count(t.Components, "component")
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
 	}
-	text += fmt.Sprintf("; %d attestations about them", t.Attestations)
+	text += fmt.Sprintf("; %s about them", Count(t.Attestations, "attestation"))
 	if t.Conflicts > 0 {
 		text += fmt.Sprintf("; %d with contradictions", t.Conflicts)
 	}
 	return text
+}
+
+// Count says how many there are of something whose plural takes an s.
+func Count[N int | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (l Log) text() string {

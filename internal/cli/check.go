@@ -18,7 +18,7 @@ import (
 	"github.com/standing-log/standing/personality/verify"
 )
 
-// checkFlags are those of check alone.
+// checkFlags are those of check and of report save.
 type checkFlags struct {
 	log         string
 	offline     bool
@@ -56,44 +56,33 @@ that cannot be looked up are listed, too.
 			return a.check(cmd.Context(), args[0], f)
 		})
 	cmd.Annotations = map[string]string{outputs: "html cyclonedx"}
+	f.define(cmd)
+	return cmd
+}
+
+func (f *checkFlags) define(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "")
 	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "")
 	cmd.Flags().StringVar(&f.log, "log", "", "")
 	cmd.Flags().BoolVar(&f.unwitnessed, "allow-unwitnessed", false, "")
-	return cmd
 }
 
 func (a *app) check(ctx context.Context, file string, f checkFlags) error {
-	failOn, err := check.ParseVerdicts(f.failOn)
-	if err != nil {
-		return usage("--fail-on: %v", err).hinted("it takes " + strings.ToLower(strings.Join(check.Verdicts(), ", ")))
-	}
-	policy, err := a.policy()
+	q, err := a.question(file, f)
 	if err != nil {
 		return err
 	}
-	logs, err := pickLogs(policy, f.log)
+	evidence, unreachable := a.gather(ctx, q.logs, q.policy, q.doc.Components, f.offline)
+	r, err := a.judge(q.doc, evidence, q.policy)
 	if err != nil {
 		return err
 	}
-	doc, data, err := a.readSBOM(file)
-	if err != nil {
-		return err
-	}
-	evidence, unreachable := a.gather(ctx, logs, policy, doc.Components, f.offline)
-	r, err := a.judge(doc, evidence, policy)
-	if err != nil {
-		return err
-	}
-	code := r.ExitCode(failOn, f.unwitnessed)
-	if code == exitCannotTell && unreachable {
-		code = exitUnreachable
-	}
+	code := q.exit(r, unreachable)
 	switch a.output {
 	case "html":
 		err = r.HTML(a.stdout)
 	case "cyclonedx":
-		err = r.CycloneDX(a.stdout, doc, data)
+		err = r.CycloneDX(a.stdout, q.doc, q.data)
 	case "json":
 		err = r.JSON(a.stdout, code)
 	default:
@@ -106,6 +95,55 @@ func (a *app) check(ctx context.Context, file string, f checkFlags) error {
 		return err
 	}
 	return quiet(code)
+}
+
+// question is what is to be known about an SBOM, and whom to ask.
+type question struct {
+	checkFlags
+	verdicts []string // that fail; nil: the usual ones
+	policy   *trust.Policy
+	logs     []target
+	doc      *sbom.Document
+	data     []byte // of the SBOM
+}
+
+func (a *app) question(file string, f checkFlags) (*question, error) {
+	q := &question{checkFlags: f}
+	var err error
+	if q.verdicts, err = parseVerdicts(f.failOn); err != nil {
+		return nil, err
+	}
+	if q.policy, err = a.policy(); err != nil {
+		return nil, err
+	}
+	if q.logs, err = pickLogs(q.policy, f.log); err != nil {
+		return nil, err
+	}
+	q.doc, q.data, err = a.readSBOM(file)
+	return q, err
+}
+
+// exit returns the exit code for the answer. unreachable says that some log
+// could not be asked, which may pass.
+func (q *question) exit(r *check.Result, unreachable bool) int {
+	return exitOf(r, q.verdicts, q.unwitnessed, unreachable)
+}
+
+func exitOf(r *check.Result, verdicts []string, unwitnessed, unreachable bool) int {
+	code := r.ExitCode(verdicts, unwitnessed)
+	if code == exitCannotTell && unreachable {
+		code = exitUnreachable
+	}
+	return code
+}
+
+// parseVerdicts reads --fail-on.
+func parseVerdicts(words []string) ([]string, error) {
+	verdicts, err := check.ParseVerdicts(words)
+	if err != nil {
+		return nil, usage("--fail-on: %v", err).hinted("it takes " + strings.ToLower(strings.Join(check.Verdicts(), ", ")))
+	}
+	return verdicts, nil
 }
 
 // pickLogs returns the log that name means, or all that are trusted.

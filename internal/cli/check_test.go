@@ -27,7 +27,7 @@ func newShop(t *testing.T) *shop {
 	t.Chdir(dir)
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
-	log, stop, err := runLog("node")
+	log, stop, err := runLog("node", "log.example/one")
 	if err != nil {
 		t.Fatal(err)
 	}

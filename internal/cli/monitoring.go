@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/standing-log/standing/internal/check"
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/monitor"
 	"github.com/standing-log/standing/internal/watch"
@@ -164,7 +165,7 @@ func (a *app) noted(r monitor.Result) {
 	for _, n := range r.Told {
 		told = max(told, n)
 	}
-	a.note("%s: %d leaves, as of %s; %d events", r.Origin, r.Size, clock(r.AsOf), told)
+	a.note("%s: %d leaves, as of %s; %s", r.Origin, r.Size, clock(r.AsOf), check.Count(told, "event"))
 }
 
 // explained says what to do about what went wrong.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,18 +59,11 @@ The exit code is that of "standing check".`,
 			return a.reportSave(cmd.Context(), args[0], f)
 		})
 	cmd.Flags().StringVar(&f.file, "file", "", "")
-	cmd.Flags().BoolVar(&f.offline, "offline", false, "")
-	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "")
-	cmd.Flags().StringVar(&f.log, "log", "", "")
-	cmd.Flags().BoolVar(&f.unwitnessed, "allow-unwitnessed", false, "")
+	f.define(cmd)
 	return cmd
 }
 
 func (a *app) reportSave(ctx context.Context, file string, f saveFlags) error {
-	failOn, err := check.ParseVerdicts(f.failOn)
-	if err != nil {
-		return usage("--fail-on: %v", err).hinted("it takes " + strings.ToLower(strings.Join(check.Verdicts(), ", ")))
-	}
 	// A report counts seconds.
 	if a.maxAge = a.maxAge.Truncate(time.Second); a.maxAge == 0 {
 		return usage("--max-age is less than a second")
@@ -82,27 +74,19 @@ func (a *app) reportSave(ctx context.Context, file string, f saveFlags) error {
 		}
 		f.file = file + reportSuffix
 	}
-	policy, err := a.policy()
+	q, err := a.question(file, f.checkFlags)
 	if err != nil {
 		return err
 	}
-	logs, err := pickLogs(policy, f.log)
-	if err != nil {
-		return err
-	}
-	doc, _, err := a.readSBOM(file)
-	if err != nil {
-		return err
-	}
-	evidence, unreachable := a.gather(ctx, logs, policy, doc.Components, f.offline)
+	evidence, unreachable := a.gather(ctx, q.logs, q.policy, q.doc.Components, f.offline)
 	now := a.now().Truncate(time.Second)
 	a.now = func() time.Time { return now }
-	r, err := a.judge(doc, evidence, policy)
+	r, err := a.judge(q.doc, evidence, q.policy)
 	if err != nil {
 		return err
 	}
 	remember(evidence, r)
-	data, err := report.Make(doc, evidence, policy, a.maxAge, r)
+	data, err := report.Make(q.doc, evidence, q.policy, a.maxAge, r)
 	if err != nil {
 		return err
 	}
@@ -113,10 +97,7 @@ func (a *app) reportSave(ctx context.Context, file string, f saveFlags) error {
 	}
 	r.Text(a.say)
 	a.say("wrote %s", f.file)
-	code := r.ExitCode(failOn, f.unwitnessed)
-	if code == exitCannotTell && unreachable {
-		code = exitUnreachable
-	}
+	code := q.exit(r, unreachable)
 	a.result(struct {
 		File string `json:"file"`
 		*check.Result
@@ -182,9 +163,9 @@ If the report holds, the exit code is that of "standing check" as of that time.`
 }
 
 func (a *app) reportVerify(ctx context.Context, file string, f reportFlags) error {
-	failOn, err := check.ParseVerdicts(f.failOn)
+	failOn, err := parseVerdicts(f.failOn)
 	if err != nil {
-		return usage("--fail-on: %v", err).hinted("it takes " + strings.ToLower(strings.Join(check.Verdicts(), ", ")))
+		return err
 	}
 	at, err := parseTime(f.at)
 	if err != nil {
@@ -207,10 +188,7 @@ func (a *app) reportVerify(ctx context.Context, file string, f reportFlags) erro
 		a.say("  %s in the report, %s as of %s: %s", d.Saved, d.Now, clock(r.Now), saved.Result.Components[d.Index].Label())
 	}
 	r.Text(a.say)
-	code := r.ExitCode(failOn, f.unwitnessed)
-	if code == exitCannotTell && unreachable {
-		code = exitUnreachable
-	}
+	code := exitOf(r, failOn, f.unwitnessed, unreachable)
 	a.result(struct {
 		File   string       `json:"file"`
 		Time   time.Time    `json:"time"` // of the report, which holds

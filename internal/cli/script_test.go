@@ -74,7 +74,7 @@ func TestScripts(t *testing.T) {
 
 func startLog(env *testscript.Env) error {
 	dir := filepath.Join(env.WorkDir, "node")
-	url, stop, err := runLog(dir)
+	url, stop, err := runLog(dir, "log.example/one")
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func startLog(env *testscript.Env) error {
 }
 
 // runLog runs a new log with its files in dir, until stop is called.
-func runLog(dir string) (url string, stop func() error, err error) {
+func runLog(dir, origin string) (url string, stop func() error, err error) {
 	quiet := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer func() {
@@ -99,7 +99,7 @@ func runLog(dir string) (url string, stop func() error, err error) {
 			cancel()
 		}
 	}()
-	if err := node.Init(ctx, dir, "log.example/one", quiet); err != nil {
+	if err := node.Init(ctx, dir, origin, quiet); err != nil {
 		return "", nil, err
 	}
 	n, err := node.Open(ctx, dir, quiet)

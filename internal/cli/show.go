@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/standing-log/standing/internal/check"
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
 )
@@ -59,7 +60,7 @@ func showEntry(e *entry.Entry) shown {
 }
 
 func (a *app) showBundle(b *bundle.Bundle) error {
-	a.say("A bundle of %d attestations, about %d subjects; nothing in it was verified.", len(b.Attestations), len(b.Subjects))
+	a.say("A bundle of %s, about %s; nothing in it was verified.", check.Count(len(b.Attestations), "attestation"), check.Count(len(b.Subjects), "subject"))
 	var out struct {
 		Checkpoint string   `json:"checkpoint"`
 		Seal       string   `json:"seal"`

@@ -19,15 +19,18 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	var log, save string
 	cmd := command("status SUBJECT…", `
-Asks a log what it holds about subjects: purls, digests (sha256:<hex>) or ids
-(att:<hex>, or prog:<hex> for a programme). Asking reveals the subject to the log, and the answer is not proven:
-"standing verify" judges a bundle in private.
+Asks every log that you trust what it holds about subjects: purls, digests (sha256:<hex>) or ids
+(att:<hex>, or prog:<hex> for a programme). Asking reveals the subject to the logs, and
+the answers are not proven: "standing verify" judges a bundle in private. Each log
+answers for itself, as of a time of its own; one that is down or stale takes nothing
+from what the others say.
 
-  --log ORIGIN|URL   the log (default: the one you trust)
+  --log ORIGIN|URL   ask this log only
   --save FILE        also fetch a bundle that proves what the log holds, and that it
-                     is all, as FILE, for "standing verify" and your files
+                     is all, as FILE, for "standing verify" and your files: of one log
 
-Exit code 0 if every attestation found stands, or none is found; 1 if one does not.`,
+Exit code 0 if every attestation found stands, or none is found; 1 if one does not;
+75 if none does not, and a log was not reached.`,
 		cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
 			return a.status(cmd.Context(), log, save, args)
 		})
@@ -36,53 +39,99 @@ Exit code 0 if every attestation found stands, or none is found; 1 if one does n
 	return cmd
 }
 
+// logStatus is what one log says.
+type logStatus struct {
+	Log     string                 `json:"log"`
+	AsOf    *client.AsOf           `json:"asOf,omitempty"`
+	Results []client.SubjectStatus `json:"results"`
+	Error   string                 `json:"error,omitempty"` // why it says nothing
+}
+
 func (a *app) status(ctx context.Context, log, save string, args []string) error {
 	policy, err := a.policy()
 	if err != nil {
 		return err
 	}
-	l, err := pickLog(policy, log)
+	logs, err := pickLogs(policy, log)
 	if err != nil {
 		return err
 	}
-	c, err := l.dial(client.Config{})
-	if err != nil {
-		return err
+	if save != "" && len(logs) > 1 {
+		_, err := pickLog(policy, "")
+		return err // which names them
 	}
-	subjects := make([]string, len(args))
+	code := exitStands
+	var all []logStatus
+	for _, l := range logs {
+		c, err := l.dial(client.Config{})
+		if err != nil {
+			return err
+		}
+		s, own, err := a.statusOf(ctx, l, c, canonical(args))
+		if err != nil {
+			if len(logs) == 1 || ctx.Err() != nil {
+				return err
+			}
+			a.say("%s says nothing: %v", l.Origin, err)
+		}
+		code = graver(code, own)
+		all = append(all, *s)
+		if save != "" {
+			if err := a.saveBundle(ctx, c, save, policy, s.Results); err != nil {
+				return err
+			}
+		}
+	}
+	a.result(map[string]any{"logs": all, "exit": code})
+	return quiet(code)
+}
+
+// graver returns the exit code that says more: bad news counts, whoever could
+// not be asked.
+func graver(a, b int) int {
+	rank := []int{exitStands, exitUnreachable, exitCannotTell, exitNot, exitUsage}
+	if slices.Index(rank, b) > slices.Index(rank, a) {
+		return b
+	}
+	return a
+}
+
+// canonical returns purls as they would have been admitted, and all else as it is.
+func canonical(args []string) []string {
+	subjects := slices.Clone(args)
 	for i, arg := range args {
-		subjects[i] = arg
-		// A purl is asked for as it would have been admitted.
 		if name, err := lint.CanonicalPurl(arg); err == nil {
 			subjects[i] = name
 		}
 	}
+	return subjects
+}
+
+// statusOf asks one log, and prints what it says.
+func (a *app) statusOf(ctx context.Context, l target, c *client.Client, subjects []string) (*logStatus, int, error) {
 	a.note("Asking %s: it learns what you are interested in.", l.Origin)
-	code := exitStands
-	var all []client.SubjectStatus
-	var asOf client.AsOf
+	out := &logStatus{Log: l.Origin, Results: []client.SubjectStatus{}}
 	for part := range slices.Chunk(subjects, 50) {
 		s, err := c.Status(ctx, part...)
 		if err != nil {
-			return err
+			out.Results, out.AsOf, out.Error = []client.SubjectStatus{}, nil, err.Error()
+			if client.Temporary(err) {
+				return out, exitUnreachable, err
+			}
+			return out, exitCannotTell, err
 		}
-		all, asOf = append(all, s.Results...), s.AsOf
+		out.Results, out.AsOf = append(out.Results, s.Results...), &s.AsOf
 	}
-	for _, r := range all {
-		code = max(code, a.printStatus(r))
+	code := exitStands
+	for _, r := range out.Results {
+		code = graver(code, a.printStatus(r))
 	}
-	if uint64(a.now().Unix()) > asOf.Time+uint64(a.maxAge/time.Second) {
-		a.note("The log's newest state is of %s, older than --max-age.", day(asOf.Time))
-		code = max(code, exitCannotTell)
+	if uint64(a.now().Unix()) > out.AsOf.Time+uint64(a.maxAge/time.Second) {
+		a.note("The newest state of %s is of %s, older than --max-age.", l.Origin, day(out.AsOf.Time))
+		code = graver(code, exitCannotTell)
 	}
-	a.say("%s says so as of %s, %d leaves. This is no evidence.", l.Origin, day(asOf.Time), asOf.Size)
-	if save != "" {
-		if err := a.saveBundle(ctx, c, save, policy, all); err != nil {
-			return err
-		}
-	}
-	a.result(map[string]any{"log": l.Origin, "asOf": asOf, "results": all, "exit": code})
-	return quiet(code)
+	a.say("%s says so as of %s, %d leaves. This is no evidence.", l.Origin, day(out.AsOf.Time), out.AsOf.Size)
+	return out, code, nil
 }
 
 // printStatus prints one answer and returns the exit code it asks for.
@@ -114,9 +163,9 @@ func (a *app) printStatus(r client.SubjectStatus) int {
 		switch att.Verdict {
 		case "ACTIVE":
 		case "STALE":
-			code = max(code, exitCannotTell)
+			code = graver(code, exitCannotTell)
 		default:
-			code = max(code, exitNot)
+			code = graver(code, exitNot)
 		}
 	}
 	if n := r.Total - uint64(len(r.Attestations)); n > 0 {
