@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -136,10 +137,9 @@ func (d *doctor) mirrors(ctx context.Context) {
 	found := false
 	for _, c := range d.policy.Cosigners() {
 		base, ok := strings.CutSuffix(c.URL, "/auditor")
-		if !ok {
-			continue
+		if found = found || ok || slices.Contains(d.cfg.Cosign.Auditors, c.Name); !ok {
+			continue // where the copy of another's auditor lies is not known
 		}
-		found = true
 		address := base + "/mirror/" + d.cfg.Origin
 		size, err := d.mirrored(ctx, address)
 		switch {

@@ -105,7 +105,7 @@ func (j *job) fetch(ctx context.Context, from mirror.Source, shown, most *signed
 	}
 	err = j.copy.Sync(ctx, pinned{from, most.note}, j.Progress)
 	if _, ok := errors.AsType[*mirror.EvidenceError](err); ok {
-		return nil, fmt.Errorf("%w than a cosigner: %w; both were signed by this log", ErrContradiction, err)
+		return nil, j.evident(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: size %d, and the mirror shows %d and has not the rest (%w): recover from another mirror; an auditor holds every leaf it has cosigned (--from ITS-URL/mirror/%s)",

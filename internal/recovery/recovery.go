@@ -185,10 +185,41 @@ func (j *job) fill(ctx context.Context, policy *trust.Policy, src mirror.Source,
 	}
 	for _, note := range notes {
 		if err := j.copy.Sync(ctx, pinned{src, note}, j.Progress); err != nil {
-			return err
+			return j.evident(err)
 		}
 	}
 	return nil
+}
+
+// evident says what to do about a mirror that contradicts one used before, or
+// whose leaves do, and keeps what proves it.
+func (j *job) evident(err error) error {
+	e, ok := errors.AsType[*mirror.EvidenceError](err)
+	if !ok {
+		return err
+	}
+	if e.Kind == mirror.Rollback {
+		return fmt.Errorf("%w: %w: an earlier run was given a newer mirror; use that one, or delete %s", ErrBehind, err, j.path(j.name))
+	}
+	if len(e.File) > 0 {
+		kept, keepErr := j.keep(e)
+		err = errors.Join(fmt.Errorf("%w; the proof is %s, for `standing verify`", err, kept), keepErr)
+	}
+	if e.Kind == mirror.SplitView {
+		return fmt.Errorf("%w than the one before, both signed by this log: %w; keep %s", ErrContradiction, err, j.path(j.name))
+	}
+	return err
+}
+
+// keep writes an evidence file.
+func (j *job) keep(e *mirror.EvidenceError) (path string, err error) {
+	path = j.path(e.Kind + ".evidence.json")
+	f, err := j.FS.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return path, err
+	}
+	_, err = f.Write(e.File)
+	return path, errors.Join(err, f.Sync(), f.Close())
 }
 
 // pinned is a source at one checkpoint.
