@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
@@ -69,8 +70,10 @@ type Service struct {
 	Policy    *trust.Policy
 	// Cosigners says what was seen of the cosigners; nil: nothing.
 	Cosigners func() []cosign.Status
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Promiser signs promises: an Ed25519 key of the log.
+	Promiser note.Signer
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Submit offers one entry.
@@ -84,7 +87,11 @@ func (s *Service) Submit(ctx context.Context, r *standingv1.SubmitRequest) (*sta
 		return nil, s.status(err)
 	}
 	out := result(e, res)
-	if r.GetWait() {
+	if !r.GetWait() {
+		if out.Promise, err = s.promise(ctx, e, res); err != nil {
+			return nil, s.status(err)
+		}
+	} else {
 		if err := s.Sequencer.WaitPublished(ctx, res.Sealed); err != nil {
 			return nil, s.status(err)
 		}
@@ -128,7 +135,17 @@ func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequ
 		out[i] = result(admitted[j], results[j])
 		sealed = max(sealed, results[j].Sealed)
 	}
-	if r.GetWait() {
+	if !r.GetWait() {
+		for j, i := range at {
+			if errs[j] != nil {
+				continue
+			}
+			var err error
+			if out[i].Promise, err = s.promise(ctx, admitted[j], results[j]); err != nil {
+				return nil, s.status(err)
+			}
+		}
+	} else {
 		if err := s.Sequencer.WaitPublished(ctx, sealed); err != nil {
 			return nil, s.status(err)
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/standing-log/standing/internal/check"
 	"github.com/standing-log/standing/internal/mirror"
-	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/sbom"
 	"github.com/standing-log/standing/personality/client"
 	"github.com/standing-log/standing/personality/trust"
@@ -181,6 +180,7 @@ func (a *app) gather(ctx context.Context, logs []target, policy *trust.Policy, c
 			unreachable = unreachable || client.Temporary(err)
 		})
 		e.Contradicts = contradicts(e.Err)
+		a.keepEvidence(e.Err)
 		all = append(all, e)
 	}
 	return all, unreachable
@@ -188,9 +188,8 @@ func (a *app) gather(ctx context.Context, logs []target, policy *trust.Policy, c
 
 // contradicts reports whether err is evidence against a log.
 func contradicts(err error) bool {
-	_, fork := errors.AsType[*mirror.ConflictError](err)
-	_, lie := errors.AsType[*replay.FalseSealError](err)
-	return fork || lie
+	_, ok := errors.AsType[*mirror.EvidenceError](err)
+	return ok
 }
 
 // askCopy syncs one log, and asks the copy. Where the log cannot be had, the

@@ -113,6 +113,7 @@ func sameURL(a, b string) bool {
 
 // dial returns a client of a log.
 func (t target) dial(cfg client.Config) (*client.Client, error) {
+	cfg.Log = t.Log
 	return client.New(t.address, cfg)
 }
 

@@ -22,10 +22,11 @@ import (
 	"github.com/standing-log/standing/personality/entry"
 )
 
-// entrySuffix ends the names of signed entries, bundleSuffix those of bundles.
+// What the names of signed entries, of bundles and of promises end in.
 const (
-	entrySuffix  = ".dsse.json"
-	bundleSuffix = ".standing.json"
+	entrySuffix   = ".dsse.json"
+	bundleSuffix  = ".standing.json"
+	promiseSuffix = ".promise"
 )
 
 // publishFlags say what happens to an entry that is to be signed.
@@ -60,13 +61,15 @@ type proposal struct {
 
 // published is the output of every command that publishes.
 type published struct {
-	File   string `json:"file"` // the signed entry
-	ID     string `json:"id,omitempty"`
-	Log    string `json:"log"`
-	Index  uint64 `json:"index,omitempty"`
-	Size   uint64 `json:"size,omitempty"` // of the tree that proves it
-	Bundle string `json:"bundle,omitempty"`
-	Logged bool   `json:"logged"`
+	File  string `json:"file"` // the signed entry
+	ID    string `json:"id,omitempty"`
+	Log   string `json:"log"`
+	Index uint64 `json:"index,omitempty"`
+	Size  uint64 `json:"size,omitempty"` // of the tree that proves it
+	// Promise is the file with what the log has promised.
+	Promise string `json:"promise,omitempty"`
+	Bundle  string `json:"bundle,omitempty"`
+	Logged  bool   `json:"logged"`
 }
 
 // publish checks, shows, asks, signs, saves and submits, in this order.
@@ -214,6 +217,7 @@ func (a *app) send(ctx context.Context, log target, e *entry.Entry, out *publish
 		again = ", where it was before"
 	}
 	a.say("logged %s at index %d of %s%s", r.ID, r.Index, log.Origin, again)
+	out.Promise = a.writePromise(out.File, r.Promise)
 	err = a.fetchBundle(ctx, log, e, out)
 	if out.Bundle != "" {
 		a.say("wrote %s", out.Bundle)
@@ -246,6 +250,20 @@ func (a *app) fetchBundle(ctx context.Context, log target, e *entry.Entry, out *
 		return nil
 	}
 	return a.writeBundle(r.Bundle, out)
+}
+
+// writePromise saves the log's promise beside the entry, in place of an older one,
+// and returns the file's name. Without it the entry is logged all the same.
+func (a *app) writePromise(file string, promise []byte) string {
+	if len(promise) == 0 {
+		return ""
+	}
+	path := withoutSuffix(file, entrySuffix, ".json") + promiseSuffix
+	if err := keyfile.WriteFile(path, promise, 0o644); err != nil {
+		a.note("standing: the log's promise is not kept: %v", err)
+		return ""
+	}
+	return path
 }
 
 // writeBundle saves a bundle beside the entry, in place of an older one.

@@ -12,7 +12,7 @@ import (
 )
 
 // printReport says what the bundle shows.
-func (a *app) printReport(r *verify.Report, in *evidence, unwitnessed bool) {
+func (a *app) printReport(r *verify.Report, in *atHand, unwitnessed bool) {
 	if r.Err != nil {
 		a.say("%s: %v", r.Verdict, r.Err)
 		return

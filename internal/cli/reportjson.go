@@ -80,7 +80,7 @@ type causeJSON struct {
 	Logged  *bool  `json:"logged,omitempty"` // false: the event is at hand, and not shown to be in the log
 }
 
-func reportOutput(r *verify.Report, in *evidence, code int) reportJSON {
+func reportOutput(r *verify.Report, in *atHand, code int) reportJSON {
 	out := reportJSON{Verdict: r.Verdict.String(), Exit: code, Log: r.Origin, Size: r.Size,
 		Witnessed: r.Witnessed, Cosigners: r.Cosigners, Results: []resultJSON{}}
 	if r.Err != nil {

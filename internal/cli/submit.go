@@ -35,8 +35,9 @@ func (a *app) submitCommand() *cobra.Command {
 	var f publishFlags
 	cmd := command("submit FILE…", `
 Sends signed entries (FILE.dsse.json). It may be repeated: what was accepted
-before is answered with the first result. Of each attestation the bundle is saved
-as FILE.standing.json when there is one.
+before is answered with the first result. The log's promise is saved as FILE.promise,
+which is evidence if it is not kept; of each attestation the bundle is saved as
+FILE.standing.json when there is one.
 
 With --purl, FILE is any other document (an in-toto statement, a test report, a
 VEX file): its digest is attested and logged, the document stays with you.
@@ -76,6 +77,7 @@ type submitItem struct {
 	Size    uint64      `json:"size,omitempty"`
 	Logged  bool        `json:"logged"`
 	Before  bool        `json:"before,omitempty"` // by an earlier run, as Bundle shows
+	Promise string      `json:"promise,omitempty"`
 	Bundle  string      `json:"bundle,omitempty"`
 	Error   string      `json:"error,omitempty"`
 	Code    reason.Code `json:"code,omitempty"`
@@ -187,6 +189,7 @@ func (a *app) submitTo(ctx context.Context, l target, items []*submitItem) {
 				item.fail(results[i].Refused)
 			default:
 				item.Logged, item.Index, item.Size, item.settled = true, results[i].Index, results[i].SealedSize, true
+				item.Promise = a.writePromise(item.File, results[i].Promise)
 			}
 		}
 		if len(items) > stride {

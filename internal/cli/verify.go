@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
+	"github.com/standing-log/standing/personality/evidence"
+	"github.com/standing-log/standing/personality/promise"
 	"github.com/standing-log/standing/personality/trust"
 	"github.com/standing-log/standing/personality/verify"
 )
@@ -34,6 +36,11 @@ log that goes back is noticed; FILE.pins beside it is read too ("standing trust"
 Signed entries among the files are revocations at hand, which the log may not have:
 one by a key of the attestation's party counts all the same.
 
+FILE may also be evidence against a log (*.evidence.json): exit code 4 if it proves
+what it says under the keys of your trust file, 3 if it proves nothing. Or a log's
+promise (*.promise), which is compared with the copy of the log that check and watch
+keep: 0 if it was kept, 4 if not, 3 if the copy does not reach so far.
+
   --max-age AGE          how old the answer may be (default: 24h)
   --at TIME              judge as of then, RFC 3339 or Unix seconds: how it stood, by
                          what there was
@@ -42,8 +49,8 @@ one by a key of the attestation's party counts all the same.
   --min-size N           the least size of the log that is good enough
   --document FILE        the document that a bundle attests by its digest
   --allow-unwitnessed    take a log's word alone, where the trust file says quorum none`,
-		cobra.MinimumNArgs(1), func(_ *cobra.Command, args []string) error {
-			return a.verify(args, f)
+		cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+			return a.verify(cmd.Context(), args, f)
 		})
 	cmd.Flags().BoolVar(&f.unwitnessed, "allow-unwitnessed", false, "")
 	cmd.Flags().StringVar(&f.document, "document", "", "")
@@ -53,7 +60,7 @@ one by a key of the attestation's party counts all the same.
 	return cmd
 }
 
-func (a *app) verify(files []string, f verifyFlags) error {
+func (a *app) verify(ctx context.Context, files []string, f verifyFlags) error {
 	policy, err := a.policy()
 	if err != nil {
 		return err
@@ -65,6 +72,12 @@ func (a *app) verify(files []string, f verifyFlags) error {
 	in, err := a.readEvidence(files)
 	if err != nil {
 		return err
+	}
+	switch {
+	case evidence.Is(in.bundle):
+		return a.verifyEvidence(files[0], in.bundle, policy)
+	case promise.Is(in.bundle):
+		return a.verifyPromise(ctx, files[0], in.bundle, policy)
 	}
 	path, err := a.trustPath()
 	if err != nil {
@@ -138,18 +151,18 @@ func parseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// evidence is what verify is given.
-type evidence struct {
-	bundle      []byte
+// atHand is what verify is given.
+type atHand struct {
+	bundle      []byte // or evidence against a log, or a promise
 	revocations [][]byte
 	names       []string // of the files of revocations
 }
 
 // readEvidence tells a bundle from signed entries.
-func (a *app) readEvidence(files []string) (*evidence, error) {
-	var in evidence
+func (a *app) readEvidence(files []string) (*atHand, error) {
+	var in atHand
 	for _, file := range files {
-		data, err := a.readFile(file, bundle.MaxSize)
+		data, err := a.readFile(file, evidence.MaxSize)
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,9 @@ type EvidenceError struct {
 	// if there is no proof, or what it is made of could not be had. It has been
 	// verified.
 	File []byte
-	Err  error
+	// Finding is what Verify says of File; nil without one.
+	Finding *evidence.Finding
+	Err     error
 }
 
 func (e *EvidenceError) Error() string { return e.Err.Error() }
@@ -43,21 +45,26 @@ func (e *EvidenceError) Unwrap() error { return e.Err }
 // evidenceError makes the error about what err is. Where there is no file, it
 // says why.
 func (m *Mirror) evidenceError(kind string, err error, made *evidence.Evidence, why error) *EvidenceError {
-	var file []byte
+	e := &EvidenceError{Kind: kind, Err: err}
 	if why == nil {
-		file, why = made.Marshal()
+		e.File, why = made.Marshal()
 	}
 	if why == nil {
-		// Not even to us is it evidence before others would take it as such.
-		var parsed *evidence.Evidence
-		if parsed, why = evidence.Parse(file); why == nil {
-			_, why = parsed.Verify(m.cfg.Policy, m.cfg.Now())
-		}
+		// It is no evidence before others would take it as such.
+		e.Finding, why = m.verified(e.File)
 	}
 	if why != nil {
-		return &EvidenceError{Kind: kind, Err: fmt.Errorf("%w (there is no evidence file: %v)", err, why)}
+		e.File, e.Err = nil, fmt.Errorf("%w (there is no evidence file: %v)", err, why)
 	}
-	return &EvidenceError{Kind: kind, File: file, Err: err}
+	return e
+}
+
+func (m *Mirror) verified(file []byte) (*evidence.Finding, error) {
+	e, err := evidence.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	return e.Verify(m.cfg.Policy, m.cfg.Now())
 }
 
 // hashesFunc reads nodes of a tree, by their index in package tlog.

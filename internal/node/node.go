@@ -19,6 +19,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
@@ -163,7 +164,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return n.routes(ctx, policy, vkeys, n.common(reg), metrics)
+	return n.routes(ctx, policy, signers[0], vkeys, n.common(reg), metrics)
 }
 
 // fullPolicy reads trust.policy and adds the log's second key, which readers of
@@ -270,14 +271,14 @@ func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
 }
 
 // routes adds the log to mux, and puts gRPC on the same address.
-func (n *Node) routes(ctx context.Context, policy *trust.Policy, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
+func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.Signer, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
 	admits := admission.New(sequencer.KeyStore{Backend: n.store}, time.Now)
 	admits.Metrics = metrics.admission
 	log := &api.Service{
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
 		Admission: admits,
 		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
-		Policy: policy, Cosigners: n.cosignerStatuses, Now: time.Now, Log: n.log,
+		Policy: policy, Cosigners: n.cosignerStatuses, Promiser: promiser, Now: time.Now, Log: n.log,
 	}
 	service := metrics.api.Measured(log)
 	rest, err := api.NewHandler(ctx, service)

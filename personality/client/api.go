@@ -47,6 +47,9 @@ type Result struct {
 	SealedSize uint64 `json:"sealedSize,string"` // first sealed tree that holds it
 	Duplicate  bool   `json:"duplicate"`         // it had been accepted before
 	Bundle     []byte `json:"bundle"`            // only with wait, for an attestation
+	// Promise is the log's promise that the entry stands there (package promise):
+	// only without wait. It has been verified.
+	Promise []byte `json:"promise"`
 	// Refused is set if the entry was not accepted; then nothing else is.
 	Refused *RefusedError `json:"-"`
 }
@@ -63,7 +66,8 @@ func (r result) open() Result {
 
 // Submit offers one signed entry, a DSSE envelope. With wait it returns once a
 // checkpoint that covers the entry is cosigned and published, and brings a
-// bundle for an attestation. A refusal is the error.
+// bundle for an attestation; without, it brings the log's promise. A refusal is
+// the error; a promise that is none is ErrPromise.
 func (c *Client) Submit(ctx context.Context, envelope []byte, wait bool) (*Result, error) {
 	var out struct {
 		Result result `json:"result"`
@@ -79,7 +83,7 @@ func (c *Client) Submit(ctx context.Context, envelope []byte, wait bool) (*Resul
 	if r.Refused != nil {
 		return nil, r.Refused
 	}
-	return &r, nil
+	return &r, c.promised(&r, envelope)
 }
 
 // SubmitBatch offers many entries, in as many calls as the log's limits ask
@@ -168,6 +172,12 @@ func (c *Client) submitOnce(ctx context.Context, envelopes [][]byte, wait bool) 
 	results := make([]Result, len(out.Results))
 	for i, r := range out.Results {
 		results[i] = r.open()
+		if results[i].Refused != nil {
+			continue
+		}
+		if err := c.promised(&results[i], envelopes[i]); err != nil {
+			return nil, err
+		}
 	}
 	return results, nil
 }

@@ -28,7 +28,8 @@
 //   - At most MaxResponse bytes of an answer are read.
 //   - A call ends with its context.
 //   - Nothing returned here is verified, except the entries of AllEntries
-//     against the tree given, and Withdrawals against the seal given.
+//     against the tree given, Withdrawals against the seal given, and promises,
+//     which are verified or not returned.
 package client
 
 import (
@@ -46,6 +47,7 @@ import (
 	"time"
 
 	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/trust"
 )
 
 // MaxResponse is the greatest length in bytes of an answer, after
@@ -69,6 +71,9 @@ type Config struct {
 	Backoff time.Duration
 	// UserAgent is sent along. Default: "standing".
 	UserAgent string
+	// Log is the log as the trust file lists it: by its keys promises are
+	// verified. Without keys there are no promises.
+	Log trust.Log
 }
 
 // Client talks to one log. It is safe for concurrent use.

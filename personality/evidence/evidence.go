@@ -98,6 +98,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -300,6 +301,17 @@ type Finding struct {
 	Signed []string
 	// Text says it in words, without a period.
 	Text string
+}
+
+// FileName is a name for the file: one for each thing that a log did.
+func (f *Finding) FileName() string {
+	readable := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, f.Origin)
+	return fmt.Sprintf("%.100s-%s-%d.evidence.json", strings.TrimLeft(readable, ".-"), f.Kind, f.Index)
 }
 
 // Verify checks the evidence under a trust file. The error is ErrNotProven, and

@@ -3,7 +3,7 @@
 // checkpoint in which another leaf stands there, has evidence against the log
 // (package evidence).
 //
-// Logs use [Promise.Sign], submitters [Open].
+// Logs use [Promise.Sign], submitters [OpenBy], everybody else [Open].
 //
 // # Format
 //
@@ -57,7 +57,7 @@ const MaxSize = 16 << 10
 // Hash is a SHA-256 value.
 type Hash = [32]byte
 
-// Errors of Open, besides [trust.ErrUnknownLog].
+// Errors of Open and OpenBy, besides [trust.ErrUnknownLog].
 var (
 	// ErrMalformed means that the bytes are no promise.
 	ErrMalformed = errors.New("malformed promise")
@@ -121,24 +121,27 @@ func Is(msg []byte) bool {
 	return len(msg) <= MaxSize && len(msg) > len(firstLine) && string(msg[:len(firstLine)+1]) == firstLine+"\n"
 }
 
-// Open verifies a promise under a trust file.
+// Open verifies a promise of a log that the trust file lists.
 func Open(policy *trust.Policy, msg []byte) (*Promise, error) {
-	if len(msg) > MaxSize {
-		return nil, fmt.Errorf("%w: %d bytes", ErrMalformed, len(msg))
-	}
-	// Told of no keys, it returns the text.
-	_, err := note.Open(msg, note.VerifierList())
-	unverified, ok := errors.AsType[*note.UnverifiedNoteError](err)
-	if !ok {
-		return nil, fmt.Errorf("%w: not a signed note", ErrMalformed)
-	}
-	p, err := Parse(unverified.Note.Text)
+	p, err := read(msg)
 	if err != nil {
 		return nil, err
 	}
 	log, ok := policy.Log(p.Origin)
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", trust.ErrUnknownLog, p.Origin)
+	}
+	return OpenBy(log, msg)
+}
+
+// OpenBy verifies a promise of a certain log.
+func OpenBy(log trust.Log, msg []byte) (*Promise, error) {
+	p, err := read(msg)
+	if err != nil {
+		return nil, err
+	}
+	if p.Origin != log.Origin {
+		return nil, fmt.Errorf("%w: it is one of %s", ErrSignature, p.Origin)
 	}
 	var keys []note.Verifier
 	for _, k := range log.Keys {
@@ -149,5 +152,20 @@ func Open(policy *trust.Policy, msg []byte) (*Promise, error) {
 	if _, err := note.Open(msg, note.VerifierList(keys...)); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSignature, p.Origin, err)
 	}
-	return &p, nil
+	return p, nil
+}
+
+// read parses a note whose signatures nobody has verified.
+func read(msg []byte) (*Promise, error) {
+	if len(msg) > MaxSize {
+		return nil, fmt.Errorf("%w: %d bytes", ErrMalformed, len(msg))
+	}
+	// Told of no keys, it returns the text.
+	_, err := note.Open(msg, note.VerifierList())
+	unverified, ok := errors.AsType[*note.UnverifiedNoteError](err)
+	if !ok {
+		return nil, fmt.Errorf("%w: not a signed note", ErrMalformed)
+	}
+	p, err := Parse(unverified.Note.Text)
+	return &p, err
 }

@@ -49,8 +49,8 @@ type SubmitRequest struct {
 	// A DSSE envelope in JSON with one signature over an in-toto Statement, at
 	// most max_entry_bytes of Limits. It is made canonical before it is logged.
 	Envelope []byte `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
-	// If false, the answer comes once the entry is durable and under a seal. If
-	// true, it comes once a checkpoint that covers the entry has its quorum and is
+	// If false, the answer comes once the entry is durable and under a seal, and
+	// brings the log's promise. If true, it comes once a checkpoint that covers the entry has its quorum and is
 	// published, and brings a bundle. If the call ends before that, the entry may
 	// be in the log all the same: submit it again.
 	Wait          bool `protobuf:"varint,2,opt,name=wait,proto3" json:"wait,omitempty"`
@@ -270,7 +270,12 @@ type SubmitResult struct {
 	// with wait, and only for an attestation.
 	Bundle []byte `protobuf:"bytes,5,opt,name=bundle,proto3" json:"bundle,omitempty"`
 	// Why the envelope was not accepted. Nothing of it is in the log.
-	Refusal       *Refusal `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	Refusal *Refusal `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The log's signed promise that the entry stands at this index: a signed note
+	// (personality/promise), to be kept with the entry. Set if wait is not: then
+	// there is no cosigned checkpoint yet that shows it. Of a duplicate it is the
+	// promise of the entry that was accepted first.
+	Promise       []byte `protobuf:"bytes,7,opt,name=promise,proto3" json:"promise,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +348,13 @@ func (x *SubmitResult) GetBundle() []byte {
 func (x *SubmitResult) GetRefusal() *Refusal {
 	if x != nil {
 		return x.Refusal
+	}
+	return nil
+}
+
+func (x *SubmitResult) GetPromise() []byte {
+	if x != nil {
+		return x.Promise
 	}
 	return nil
 }
@@ -1890,7 +1902,7 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\tenvelopes\x18\x01 \x03(\fR\tenvelopes\x12\x12\n" +
 	"\x04wait\x18\x02 \x01(\bR\x04wait\"J\n" +
 	"\x13SubmitBatchResponse\x123\n" +
-	"\aresults\x18\x01 \x03(\v2\x19.standing.v1.SubmitResultR\aresults\"\xbb\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x19.standing.v1.SubmitResultR\aresults\"\xd5\x01\n" +
 	"\fSubmitResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x1f\n" +
@@ -1898,7 +1910,8 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"sealedSize\x12\x1c\n" +
 	"\tduplicate\x18\x04 \x01(\bR\tduplicate\x12\x16\n" +
 	"\x06bundle\x18\x05 \x01(\fR\x06bundle\x12.\n" +
-	"\arefusal\x18\x06 \x01(\v2\x14.standing.v1.RefusalR\arefusal\"T\n" +
+	"\arefusal\x18\x06 \x01(\v2\x14.standing.v1.RefusalR\arefusal\x12\x18\n" +
+	"\apromise\x18\a \x01(\fR\apromise\"T\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1b\n" +
