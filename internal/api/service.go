@@ -23,6 +23,7 @@ import (
 	"github.com/standing-log/standing/personality/catalogue"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/promise"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
@@ -88,7 +89,11 @@ func (s *Service) Submit(ctx context.Context, r *standingv1.SubmitRequest) (*sta
 	}
 	out := result(e, res)
 	if !r.GetWait() {
-		if out.Promise, err = s.promise(ctx, e, res); err != nil {
+		p, err := s.promise(ctx, e, res)
+		if err == nil {
+			err = s.promises([]promise.Promise{p}, []*standingv1.SubmitResult{out})
+		}
+		if err != nil {
 			return nil, s.status(err)
 		}
 	} else {
@@ -136,14 +141,20 @@ func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequ
 		sealed = max(sealed, results[j].Sealed)
 	}
 	if !r.GetWait() {
+		var promises []promise.Promise
+		var answers []*standingv1.SubmitResult
 		for j, i := range at {
 			if errs[j] != nil {
 				continue
 			}
-			var err error
-			if out[i].Promise, err = s.promise(ctx, admitted[j], results[j]); err != nil {
+			p, err := s.promise(ctx, admitted[j], results[j])
+			if err != nil {
 				return nil, s.status(err)
 			}
+			promises, answers = append(promises, p), append(answers, out[i])
+		}
+		if err := s.promises(promises, answers); err != nil {
+			return nil, s.status(err)
 		}
 	} else {
 		if err := s.Sequencer.WaitPublished(ctx, sealed); err != nil {

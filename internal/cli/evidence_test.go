@@ -123,9 +123,9 @@ func TestVerifyPromise(t *testing.T) {
 		p := promise.Promise{Origin: n.Origin, ID: "att:" + strings.Repeat("0a", 32), Index: index, Size: index + 2,
 			LeafHash: promise.Hash(rfc6962.DefaultHasher.HashLeaf(leaves[0]))}
 		p.LeafHash[0] ^= change
-		msg, err := p.Sign(n.LogKey)
+		files, err := promise.Sign(n.LogKey, p)
 		if err == nil {
-			err = os.WriteFile(name, msg, 0o600)
+			err = os.WriteFile(name, files[0], 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)

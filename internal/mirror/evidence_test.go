@@ -170,11 +170,11 @@ func TestPromise(t *testing.T) {
 	made := func(index int, change byte) []byte {
 		p := promise.Promise{Origin: l.Origin, ID: "att:" + strings.Repeat("0a", 32), Index: uint64(index), Size: uint64(index) + 2, LeafHash: mirror.Hash(rfc6962.DefaultHasher.HashLeaf(leaves[index]))}
 		p.LeafHash[0] ^= change
-		msg, err := p.Sign(l.LogKey)
+		files, err := promise.Sign(l.LogKey, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return msg
+		return files[0]
 	}
 	if err := m.CheckPromise(t.Context(), made(6, 0)); err != nil {
 		t.Error("kept:", err)

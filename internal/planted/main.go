@@ -28,7 +28,7 @@ func plants() []plant {
 		{"FuzzOpen", "personality/trust/checkpoint.go", "if !k.Verifier.Verify([]byte(text), raw) {", "if false {"},
 		{"FuzzParseProof", "personality/statusmap/proof.go", "case version != proofVersion:", "case version == 99:"},
 		{"FuzzVerify", "personality/evidence/verify.go", "case s != nil:", "case s != nil && i == 1:"},
-		{"FuzzParse", "personality/promise/promise.go", "p.Index >= p.Size || ", ""},
+		{"FuzzOpen", "personality/promise/parse.go", "f.promise.Index >= f.promise.Size || ", ""},
 		{"FuzzRecord", "internal/backend/embedded/provider/record.go", "|| b[0] != recordVersion", ""},
 		{"FuzzParseBucket", "internal/mapstore/load.go", "c > 16", "c > 17"},
 		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},

@@ -36,11 +36,11 @@ func TestPromised(t *testing.T) {
 	right := promise.Promise{Origin: origin, ID: sent.IDString(), Index: 7, Size: 9, LeafHash: promise.Hash(rfc6962.DefaultHasher.HashLeaf(sent.Leaf))}
 	answered := Result{ID: sent.IDString(), Index: 7, SealedSize: 9}
 	try := func(p promise.Promise, r Result, envelope []byte) error {
-		msg, err := p.Sign(signer)
+		files, err := promise.Sign(signer, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Promise = msg
+		r.Promise = files[0]
 		return c.promised(&r, envelope)
 	}
 	if err := try(right, answered, sent.Leaf); err != nil {

@@ -249,7 +249,7 @@ func TestBrokenPromise(t *testing.T) {
 	w := golden(t, "log.jsonl")
 	promised := func(index int, of hash) []byte {
 		p := promise.Promise{Origin: w.origin, ID: "att:" + strings.Repeat("0a", 32), LeafHash: of, Index: uint64(index), Size: uint64(index) + 2}
-		return w.sign(w.signer, p.String())
+		return w.promise(w.signer, p)
 	}
 	made := func(p []byte, index, size int) []byte {
 		return w.file(evidence.BrokenPromise(p, w.checkpoint(size), w.leafHash(index), w.inclusion(index, size)), nil)
@@ -261,11 +261,10 @@ func TestBrokenPromise(t *testing.T) {
 	kept := made(promised(6, w.leafHash(6)), 6, 21)
 	attack(t, "kept", kept, [][]byte{made(promised(7, w.leafHash(7)), 7, 21), made(promised(6, w.leafHash(6)), 6, 8)}, w.policy)
 	thief, _ := key(t, w.origin, "thief")
-	text, _, _ := strings.Cut(string(promised(6, hash{1})), "\n\n")
 	for name, file := range map[string][]byte{
 		"another index":       made(promised(6, hash{1}), 7, 21),
 		"not there yet":       made(promised(21, hash{1}), 6, 21),
-		"another key":         made(w.sign(thief, text+"\n"), 6, 21),
+		"another key":         made(w.promise(thief, promise.Promise{Origin: w.origin, ID: "att:" + strings.Repeat("0a", 32), LeafHash: hash{1}, Index: 6, Size: 8}), 6, 21),
 		"a checkpoint for it": w.file(evidence.BrokenPromise(w.checkpoint(8), w.checkpoint(21), w.leafHash(6), w.inclusion(6, 21)), nil),
 		"it for a checkpoint": w.file(evidence.BrokenPromise(promised(6, hash{1}), promised(6, hash{1}), w.leafHash(6), w.inclusion(6, 21)), nil),
 	} {

@@ -59,7 +59,7 @@ func made(t testing.TB) (files map[string][]byte, why map[string]string, p *trus
 	add("split-view", "the larger tree does not extend the smaller", w.file(evidence.SplitView(fork, w.checkpoint(21), w.root(8), w.path(8, 21)), nil))
 	add("honest-trees", "the larger tree extends the smaller", w.file(evidence.SplitView(w.checkpoint(8), w.checkpoint(21), w.root(8), w.path(8, 21)), nil))
 	for name, of := range map[string]hash{"broken-promise": {1}, "kept-promise": w.leafHash(6)} {
-		note := w.sign(w.signer, promise.Promise{Origin: w.origin, ID: "att:" + strings.Repeat("0a", 32), LeafHash: of, Index: 6, Size: 8}.String())
+		note := w.promise(w.signer, promise.Promise{Origin: w.origin, ID: "att:" + strings.Repeat("0a", 32), LeafHash: of, Index: 6, Size: 8})
 		add(name, "leaf 6, promised with this hash", w.file(evidence.BrokenPromise(note, w.checkpoint(21), w.leafHash(6), w.inclusion(6, 21)), nil))
 	}
 	return files, why, w.policy

@@ -19,6 +19,7 @@ import (
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/mapfn"
+	"github.com/standing-log/standing/personality/promise"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/statusmap"
@@ -333,4 +334,13 @@ func (w *world) inclusion(index, size int) []hash {
 		out[i] = hash(proof[i])
 	}
 	return out
+}
+
+func (w *world) promise(s note.Signer, p promise.Promise) []byte {
+	w.Helper()
+	files, err := promise.Sign(s, p)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return files[0]
 }

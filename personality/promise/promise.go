@@ -3,50 +3,62 @@
 // checkpoint in which another leaf stands there, has evidence against the log
 // (package evidence).
 //
-// Logs use [Promise.Sign], submitters [OpenBy], everybody else [Open].
+// Logs use [Sign], submitters [OpenBy], everybody else [Open].
 //
 // # Format
 //
-// A C2SP signed note (https://c2sp.org/signed-note), files named *.promise. Its
-// text is six lines:
+// Files named *.promise, of lines that each end with LF:
 //
-//	standing/promise/v1
-//	<origin>
 //	<printed id of the event: att:, evt:, party: or prog: and 64 hex>
 //	<RFC 6962 leaf hash of the entry, base64>
 //	<index of the entry>
 //	<size of the first sealed tree that holds it>
+//	<position of this promise among those signed together, from 0>
+//	<hash of its audit path, base64>, from none to 16 such lines
 //
-// Numbers are decimals below 2^53, index below size. It is signed with an Ed25519
-// key of the log, as the trust file lists it, whose name is the origin. A past key
-// counts for nothing: a promise has no time of its own.
+// then an empty line, and a C2SP signed note (https://c2sp.org/signed-note) whose
+// text is
+//
+//	standing/promise/v1
+//	<origin>
+//	<number of promises signed together>
+//	<root, base64>
+//
+// The root is that of the RFC 6962 list whose entries are the first four lines of
+// each promise: a log signs what it answers to one call with one signature, and
+// each submitter has a file that stands alone. Indexes and sizes are decimals
+// below 2^53, index below size. The note is signed with an Ed25519 key of the log,
+// as the trust file lists it, whose name is the origin. A past key counts for
+// nothing: a promise has no time of its own.
 //
 // # It is no checkpoint
 //
 // The same key signs checkpoints. A text is not both: the first line of a
-// checkpoint is the name of the key that signs it, so for a promise to be one the
-// origin would be standing/promise/v1; and then its second line, the origin
-// again, is not a decimal, as the second line of a checkpoint is. Nor is it what
-// cosigners sign, or what proves possession of a key: those begin otherwise.
+// checkpoint is the name of the key that signs it, and the third one is a root,
+// 44 characters; that of a promise is a number of five digits at most. Nor is it
+// what cosigners sign, or what proves possession of a key: those begin otherwise.
+// An entry of the list is no leaf of a log, nor a seal: those begin otherwise, too.
 //
 // # When it is made
 //
 // After the write of the entry, its seal and its state is durable, and after the
 // log has reserved and signed the tree that ends in that seal. If the log crashes
 // before that, nothing was promised; if it crashes before the promise has left,
-// whoever submits the entry again gets one with the same six lines, also for a
-// tree that has grown. An entry whose event was accepted before, under another
-// signature, is answered with the promise of the first.
+// whoever submits the entry again gets one with the same first four lines, also
+// for a tree that has grown. An entry whose event was accepted before, under
+// another signature, is answered with the promise of the first.
 package promise
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"regexp"
+	"math/bits"
 	"strconv"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -65,10 +77,14 @@ var (
 	ErrSignature = errors.New("promise not signed by a listed key of its log")
 )
 
-const firstLine = "standing/promise/v1"
-
-// maxNumber bounds sizes. SPEC: decimals are < 2^53.
-const maxNumber = 1 << 53
+const (
+	firstLine = "standing/promise/v1"
+	// maxNumber bounds sizes. SPEC: decimals are < 2^53.
+	maxNumber = 1 << 53
+	// MaxTogether is how many promises one signature can cover.
+	MaxTogether = 1 << 16
+	maxPath     = 16
+)
 
 // Promise says where an entry stands.
 type Promise struct {
@@ -79,93 +95,84 @@ type Promise struct {
 	Size     uint64 // of the first sealed tree that holds it
 }
 
-// String returns the text of the note.
-func (p Promise) String() string {
-	return fmt.Sprintf("%s\n%s\n%s\n%s\n%d\n%d\n", firstLine, p.Origin, p.ID,
-		base64.StdEncoding.EncodeToString(p.LeafHash[:]), p.Index, p.Size)
+// lines are the first four of the file.
+func (p Promise) lines() string {
+	return fmt.Sprintf("%s\n%s\n%d\n%d\n", p.ID, encode(p.LeafHash), p.Index, p.Size)
 }
 
-var textPattern = regexp.MustCompile(`^` + firstLine + `\n([a-z0-9./-]{1,255})\n((?:att|evt|party|prog):[0-9a-f]{64})\n([A-Za-z0-9+/]{43}=)\n([0-9]{1,16})\n([0-9]{1,16})\n$`)
+func encode(h Hash) string { return base64.StdEncoding.EncodeToString(h[:]) }
 
-// Parse parses the text of a note: exactly the bytes that String gives back. The
-// error is ErrMalformed.
-func Parse(text string) (Promise, error) {
-	// SPEC: six lines, each as above.
-	m := textPattern.FindStringSubmatch(text)
-	if m == nil {
-		return Promise{}, fmt.Errorf("%w: not the six lines of one", ErrMalformed)
+// Sign makes promises of one log, 1 to MaxTogether of them, with one signature,
+// and returns the file of each. The caller MUST have made durable what they say.
+func Sign(signer note.Signer, promises ...Promise) ([][]byte, error) {
+	if len(promises) == 0 || len(promises) > MaxTogether {
+		return nil, fmt.Errorf("%d promises, 1 to %d can be signed together", len(promises), MaxTogether)
 	}
-	p := Promise{Origin: m[1], ID: m[2]}
-	hash, err := base64.StdEncoding.DecodeString(m[3])
+	files := make([][]byte, len(promises))
+	hashes, paths := make([]tlog.Hash, len(promises)), make([]tlog.RecordProof, len(promises))
+	for i, p := range promises {
+		files[i] = []byte(p.lines())
+		hashes[i] = tlog.RecordHash(files[i])
+	}
+	root := list(hashes, paths)
+	text := fmt.Sprintf("%s\n%s\n%d\n%s\n", firstLine, promises[0].Origin, len(promises), encode(Hash(root)))
+	signed, err := note.Sign(&note.Note{Text: text}, signer)
 	if err != nil {
-		return Promise{}, fmt.Errorf("%w: leaf hash", ErrMalformed)
+		return nil, err
 	}
-	copy(p.LeafHash[:], hash)
-	// The pattern leaves no other error than one that String finds.
-	p.Index, _ = strconv.ParseUint(m[4], 10, 64)
-	p.Size, _ = strconv.ParseUint(m[5], 10, 64)
-	// SPEC: decimals < 2^53, index < size.
-	if p.Index >= p.Size || p.Size >= maxNumber || p.String() != text {
-		return Promise{}, fmt.Errorf("%w: numbers or hash", ErrMalformed)
+	for i, path := range paths {
+		file := append(strconv.AppendInt(files[i], int64(i), 10), '\n')
+		for _, h := range path {
+			file = append(base64.StdEncoding.AppendEncode(file, h[:]), '\n')
+		}
+		files[i] = append(append(file, '\n'), signed...)
 	}
-	return p, nil
+	return files, nil
 }
 
-// Sign makes the note. The caller MUST have made durable what it says.
-func (p Promise) Sign(signer note.Signer) ([]byte, error) {
-	return note.Sign(&note.Note{Text: p.String()}, signer)
+// list returns the RFC 6962 root over entries with the given hashes, and appends
+// to the audit path of each.
+func list(hashes []tlog.Hash, paths []tlog.RecordProof) tlog.Hash {
+	if len(hashes) == 1 {
+		return hashes[0]
+	}
+	// SPEC: k is the largest power of two smaller than their number.
+	k := 1 << (bits.Len(uint(len(hashes)-1)) - 1)
+	left, right := list(hashes[:k], paths[:k]), list(hashes[k:], paths[k:])
+	for i := range paths {
+		if i < k {
+			paths[i] = append(paths[i], right)
+		} else {
+			paths[i] = append(paths[i], left)
+		}
+	}
+	return tlog.NodeHash(left, right)
 }
 
-// Is reports whether a note says that it is a promise.
-func Is(msg []byte) bool {
-	return len(msg) <= MaxSize && len(msg) > len(firstLine) && string(msg[:len(firstLine)+1]) == firstLine+"\n"
+// Is reports whether a file says that it is a promise. It may be malformed all the
+// same.
+func Is(file []byte) bool {
+	return len(file) <= MaxSize && bytes.Contains(file, []byte("\n\n"+firstLine+"\n"))
 }
 
 // Open verifies a promise of a log that the trust file lists.
-func Open(policy *trust.Policy, msg []byte) (*Promise, error) {
-	p, err := read(msg)
+func Open(policy *trust.Policy, file []byte) (*Promise, error) {
+	f, err := parse(file)
 	if err != nil {
 		return nil, err
 	}
-	log, ok := policy.Log(p.Origin)
+	log, ok := policy.Log(f.promise.Origin)
 	if !ok {
-		return nil, fmt.Errorf("%w: %s", trust.ErrUnknownLog, p.Origin)
+		return nil, fmt.Errorf("%w: %s", trust.ErrUnknownLog, f.promise.Origin)
 	}
-	return OpenBy(log, msg)
+	return f.verify(log)
 }
 
 // OpenBy verifies a promise of a certain log.
-func OpenBy(log trust.Log, msg []byte) (*Promise, error) {
-	p, err := read(msg)
+func OpenBy(log trust.Log, file []byte) (*Promise, error) {
+	f, err := parse(file)
 	if err != nil {
 		return nil, err
 	}
-	if p.Origin != log.Origin {
-		return nil, fmt.Errorf("%w: it is one of %s", ErrSignature, p.Origin)
-	}
-	var keys []note.Verifier
-	for _, k := range log.Keys {
-		keys = append(keys, k.Verifier)
-	}
-	// SPEC: a line by a listed key that does not verify refuses the note; lines
-	// by others are ignored.
-	if _, err := note.Open(msg, note.VerifierList(keys...)); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrSignature, p.Origin, err)
-	}
-	return p, nil
-}
-
-// read parses a note whose signatures nobody has verified.
-func read(msg []byte) (*Promise, error) {
-	if len(msg) > MaxSize {
-		return nil, fmt.Errorf("%w: %d bytes", ErrMalformed, len(msg))
-	}
-	// Told of no keys, it returns the text.
-	_, err := note.Open(msg, note.VerifierList())
-	unverified, ok := errors.AsType[*note.UnverifiedNoteError](err)
-	if !ok {
-		return nil, fmt.Errorf("%w: not a signed note", ErrMalformed)
-	}
-	p, err := Parse(unverified.Note.Text)
-	return &p, err
+	return f.verify(log)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,89 +51,164 @@ func TestOpen(t *testing.T) {
 	signer, vkey := key(t, origin, "log")
 	thief, _ := key(t, origin, "thief")
 	other, otherKey := key(t, "other.example", "other")
-	signed := func(text string, s ...note.Signer) []byte {
-		msg, err := note.Sign(&note.Note{Text: text}, s...)
+	p := policy(t, vkey, otherKey)
+	sign := func(s note.Signer, with promise.Promise) []byte {
+		files, err := promise.Sign(s, with)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return msg
+		return files[0]
 	}
-	p := policy(t, vkey, otherKey)
-	msg, err := good.Sign(signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := promise.Open(p, msg); err != nil || *got != good || !promise.Is(msg) {
+	with := func(change func(*promise.Promise)) promise.Promise { p := good; change(&p); return p }
+	file := sign(signer, good)
+	if got, err := promise.Open(p, file); err != nil || *got != good || !promise.Is(file) {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if got, err := promise.Open(p, signed(good.String(), signer, thief)); err != nil || *got != good {
+	_, theirs, _ := bytes.Cut(sign(thief, good), []byte("\n\n"))
+	_, line, _ := bytes.Cut(theirs, []byte("\n\n"))
+	if got, err := promise.Open(p, append(bytes.Clone(file), line...)); err != nil || *got != good {
 		t.Errorf("with a line by a stranger: %+v, %v", got, err)
 	}
-	spoilt := bytes.Clone(msg)
+	spoilt := bytes.Clone(file)
 	if at := &spoilt[len(spoilt)-10]; *at == 'A' {
 		*at = 'B'
 	} else {
 		*at = 'A'
 	}
+	changed := func(old, new string) []byte { return bytes.Replace(file, []byte(old), []byte(new), 1) }
 	for name, c := range map[string]struct {
-		msg  []byte
+		file []byte
 		want error
 	}{
-		"another key":      {signed(good.String(), thief), promise.ErrSignature},
-		"another log":      {signed(good.String(), other), promise.ErrSignature},
+		"another key":      {sign(thief, good), promise.ErrSignature},
+		"another log":      {sign(other, good), promise.ErrSignature},
 		"bad signature":    {spoilt, promise.ErrSignature},
-		"unknown log":      {signed(strings.Replace(good.String(), origin, "unknown.example", 1), signer), trust.ErrUnknownLog},
-		"changed":          {bytes.Replace(msg, []byte("\n41\n"), []byte("\n40\n"), 1), promise.ErrSignature},
-		"no note":          {[]byte(good.String()), promise.ErrMalformed},
-		"a checkpoint":     {signed(trust.Body{Origin: origin, Size: 5}.String(), signer), promise.ErrMalformed},
-		"too long":         {append(bytes.Clone(msg), make([]byte, promise.MaxSize)...), promise.ErrMalformed},
+		"unknown log":      {sign(signer, with(func(p *promise.Promise) { p.Origin = "unknown.example" })), trust.ErrUnknownLog},
+		"index changed":    {changed("\n41\n", "\n40\n"), promise.ErrSignature},
+		"size changed":     {changed("\n43\n", "\n44\n"), promise.ErrSignature},
+		"id changed":       {changed("att:0f", "att:0e"), promise.ErrSignature},
+		"origin changed":   {changed("log.example/a", "other.example"), promise.ErrSignature},
+		"count changed":    {changed("a\n1\n", "a\n2\n"), promise.ErrSignature},
+		"position changed": {changed("43\n0\n", "43\n1\n"), promise.ErrMalformed},
+		"a path too many":  {changed("43\n0\n", "43\n0\n"+strings.Repeat("A", 43)+"=\n"), promise.ErrSignature},
+		"no note":          {bytes.Split(file, []byte("\n\n"))[0], promise.ErrMalformed},
+		"only the note":    {bytes.SplitN(file, []byte("\n\n"), 2)[1], promise.ErrMalformed},
+		"too long":         {append(bytes.Clone(file), make([]byte, promise.MaxSize)...), promise.ErrMalformed},
 		"nothing":          {nil, promise.ErrMalformed},
-		"an extra line":    {signed(good.String()+"more\n", signer), promise.ErrMalformed},
-		"another version":  {signed(strings.Replace(good.String(), "v1", "v2", 1), signer), promise.ErrMalformed},
-		"index not below":  {signed(promise.Promise{Origin: origin, ID: good.ID, Index: 43, Size: 43}.String(), signer), promise.ErrMalformed},
-		"beyond 2^53":      {signed(promise.Promise{Origin: origin, ID: good.ID, Index: 1, Size: 1 << 53}.String(), signer), promise.ErrMalformed},
-		"leading zero":     {signed(strings.Replace(good.String(), "\n41\n", "\n041\n", 1), signer), promise.ErrMalformed},
-		"loose base64":     {signed(strings.Replace(good.String(), "AAA=\n", "AAB=\n", 1), signer), promise.ErrMalformed},
-		"an id of no kind": {signed(strings.Replace(good.String(), "att:", "key:", 1), signer), promise.ErrMalformed},
+		"an extra line":    {changed("\n\n", "\nmore\n\n"), promise.ErrMalformed},
+		"another version":  {changed("promise/v1", "promise/v2"), promise.ErrMalformed},
+		"index not below":  {sign(signer, with(func(p *promise.Promise) { p.Index = 43 })), promise.ErrMalformed},
+		"beyond 2^53":      {sign(signer, with(func(p *promise.Promise) { p.Size = 1 << 53 })), promise.ErrMalformed},
+		"leading zero":     {changed("\n41\n", "\n041\n"), promise.ErrMalformed},
+		"loose base64":     {changed("AAA=\n", "AAB=\n"), promise.ErrMalformed},
+		"an id of no kind": {sign(signer, with(func(p *promise.Promise) { p.ID = "key" + p.ID[3:] })), promise.ErrMalformed},
 	} {
-		if got, err := promise.Open(p, c.msg); !errors.Is(err, c.want) {
+		if got, err := promise.Open(p, c.file); !errors.Is(err, c.want) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }
 
+// TestTogether: of several that are signed together, each stands alone, and none
+// can be shown for another.
+func TestTogether(t *testing.T) {
+	signer, vkey := key(t, origin, "log")
+	for _, n := range []int{1, 2, 3, 8, 100} {
+		var all []promise.Promise
+		for i := range n {
+			p := good
+			p.Index, p.Size = uint64(i), 1000
+			all = append(all, p)
+		}
+		files, err := promise.Sign(signer, all...)
+		if err != nil || len(files) != n {
+			t.Fatal(len(files), err)
+		}
+		for i, file := range files {
+			if got, err := promise.Open(policy(t, vkey), file); err != nil || *got != all[i] {
+				t.Errorf("%d of %d: %+v, %v", i, n, got, err)
+			}
+			moved := bytes.Replace(file, fmt.Appendf(nil, "\n%d\n1000\n", i), fmt.Appendf(nil, "\n%d\n1000\n", i+1), 1)
+			if got, err := promise.Open(policy(t, vkey), moved); !errors.Is(err, promise.ErrSignature) {
+				t.Errorf("%d of %d, with the index of the next: %+v, %v", i, n, got, err)
+			}
+		}
+	}
+}
+
 // TestNoCheckpoint: a promise is never opened as a checkpoint, not even of a log
-// whose name is the first line of promises.
+// whose name is the first line of promises, or a number.
 func TestNoCheckpoint(t *testing.T) {
 	for _, name := range []string{origin, "standing/promise/v1", "41"} {
 		signer, vkey := key(t, name, "log")
 		p := good
 		p.Origin = name
-		msg, err := p.Sign(signer)
+		files, err := promise.Sign(signer, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := promise.Open(policy(t, vkey), msg); err != nil {
+		if _, err := promise.Open(policy(t, vkey), files[0]); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if cp, err := policy(t, vkey).OpenLogSigned(msg); err == nil {
+		_, signed, _ := bytes.Cut(files[0], []byte("\n\n"))
+		if cp, err := policy(t, vkey).OpenLogSigned(signed); err == nil {
 			t.Errorf("%s: a promise is the checkpoint %+v", name, cp)
 		}
 	}
 }
 
-// FuzzParse: what is parsed is written as it was, and keeps the bounds.
-func FuzzParse(f *testing.F) {
-	f.Add(good.String())
-	f.Add(promise.Promise{Origin: "a", ID: "prog:" + strings.Repeat("00", 32), Size: 1}.String())
-	f.Add(promise.Promise{Origin: "a", ID: "evt:" + strings.Repeat("00", 32), Index: 7, Size: 7}.String())
-	f.Fuzz(func(t *testing.T, text string) {
-		p, err := promise.Parse(text)
-		if err != nil {
-			return
-		}
-		if p.String() != text || p.Index >= p.Size || p.Size >= 1<<53 {
-			t.Fatalf("%q is read as %+v", text, p)
+// FuzzOpen: nothing but what was signed is opened.
+func FuzzOpen(f *testing.F) {
+	signer, vkey := key(f, origin, "log")
+	other := good
+	other.Index = 40
+	p := policy(f, vkey)
+	files, err := promise.Sign(signer, good, other, good)
+	if err != nil {
+		f.Fatal(err)
+	}
+	bad := good
+	bad.Index = bad.Size
+	more, err := promise.Sign(signer, bad)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, more...) {
+		f.Add(file)
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if got, err := promise.Open(p, file); err == nil && *got != good && *got != other {
+			t.Fatalf("%q is opened as %+v", file, got)
 		}
 	})
+}
+
+// BenchmarkSign is what a promise costs the log, BenchmarkOpenBy the submitter.
+func BenchmarkSign(b *testing.B) {
+	signer, _ := key(b, origin, "log")
+	for _, n := range []int{1, 100} {
+		together := slices.Repeat([]promise.Promise{good}, n)
+		b.Run(fmt.Sprintf("%d together", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := promise.Sign(signer, together...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/promise")
+		})
+	}
+}
+
+func BenchmarkOpenBy(b *testing.B) {
+	signer, vkey := key(b, origin, "log")
+	log, _ := policy(b, vkey).Log(origin)
+	msg, err := promise.Sign(signer, good)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := promise.OpenBy(log, msg[0]); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

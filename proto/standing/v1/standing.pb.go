@@ -271,7 +271,7 @@ type SubmitResult struct {
 	Bundle []byte `protobuf:"bytes,5,opt,name=bundle,proto3" json:"bundle,omitempty"`
 	// Why the envelope was not accepted. Nothing of it is in the log.
 	Refusal *Refusal `protobuf:"bytes,6,opt,name=refusal,proto3" json:"refusal,omitempty"`
-	// The log's signed promise that the entry stands at this index: a signed note
+	// The log's signed promise that the entry stands at this index: a file
 	// (personality/promise), to be kept with the entry. Set if wait is not: then
 	// there is no cosigned checkpoint yet that shows it. Of a duplicate it is the
 	// promise of the entry that was accepted first.
