@@ -33,19 +33,19 @@ func (a *app) keepEvidence(err error) {
 
 // proveLie reads a log once more, into a copy that is thrown away, if err says
 // that a seal of it is false: what shows that is the state before it.
-func (a *app) proveLie(ctx context.Context, l target, policy *trust.Policy, err error) {
+func (a *app) proveLie(ctx context.Context, src mirror.Source, cfg mirror.Config, err error) {
 	if _, ok := errors.AsType[*replay.FalseSealError](err); !ok {
 		return
 	}
-	dir, err := os.MkdirTemp("", "standing-")
-	if err != nil {
+	if cfg.Dir, err = os.MkdirTemp("", "standing-"); err != nil {
 		a.note("standing: the evidence could not be made: %v", err)
 		return
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	m, err := mirror.Open(ctx, mirror.Config{Dir: dir, Origin: l.Origin, Policy: policy, Now: a.now})
+	defer func() { _ = os.RemoveAll(cfg.Dir) }()
+	m, err := mirror.Open(ctx, cfg)
 	if err == nil {
-		err = a.syncCopy(ctx, l, m)
+		err = m.Sync(ctx, src, func(done, size uint64) { a.progress("%s: %d of %d leaves", cfg.Origin, done, size) })
+		a.progress("")
 		a.keepEvidence(err)
 		_ = m.Close() // it is deleted
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/backend/embedded"
+	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/node"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/personality/client"
@@ -29,9 +30,8 @@ and every seal. With a URL, the newest checkpoint is opened under your trust fil
 first, and the withdrawal list is read as it is served. With the directory of a
 node that is not running, the store is read, and the state kept in it is compared
 as well. A directory into which a log was exported is read as its URL would be.
-Stops at the first bad thing and names it. If that is a false seal, a log that is
-read from its URL is read once more, and the evidence file written that proves it to
-others (standing verify).
+Stops at the first bad thing and names it. If that is a false seal, tiles are read
+once more, and the evidence file is written that proves it to others (standing verify).
 
   --oracle   recompute with a second implementation, which was written from the
              specification alone; it reads the leaves and nothing else
@@ -146,7 +146,7 @@ func (a *app) fsckTiles(ctx context.Context, place string, c *client.Client, pol
 		if client.Temporary(err) || ctx.Err() != nil {
 			return err
 		}
-		a.proveLie(ctx, l, policy, err)
+		a.proveLie(ctx, c, mirror.Config{Origin: cp.Origin, Policy: policy, Now: a.now}, err)
 		return badLog(err)
 	}
 	return a.fsckResult(r, cp, how)
