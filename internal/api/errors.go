@@ -86,6 +86,18 @@ func NewHandler(ctx context.Context, s standingv1.LogServer) (http.Handler, erro
 	}), nil
 }
 
+// WriteError writes a refusal as the REST side of the service does, for handlers
+// beside it. An error that is no *reason.Error is the node's own, and told to
+// nobody.
+func WriteError(w http.ResponseWriter, err error) {
+	e, ok := errors.AsType[*reason.Error](err)
+	if !ok {
+		e = reason.Errorf(reason.Internal, "the node failed")
+	}
+	row := reason.Lookup(e.Code)
+	writeStatus(w, row.HTTP, statusOf(&standingv1.Refusal{Code: string(e.Code), Message: e.Detail, NextStep: row.NextStep}))
+}
+
 // body is a request's body. The gateway hides why reading it has failed.
 type body struct {
 	io.ReadCloser

@@ -29,9 +29,25 @@
 // evidence goes to evidence/, and that log is not cosigned any more, over
 // restarts. What is held stays served.
 //
+// # What a log owes
+//
+// Whoever has signed a withdrawal that a log refuses, or answers and leaves out,
+// brings it to an auditor: POST /auditor/entries. It is checked as the log would
+// (package admission), and against the state that is held: it has to have effect.
+// The auditor keeps it, offers it to the log, and gives it a deadline: some leaves
+// behind what is held, and a day if the log hardly grows. Past that no checkpoint
+// is cosigned in which it has no effect, unless by then it would have none any
+// more, because somebody else has withdrawn the same.
+//
+// Without more, only what can worsen a verdict is taken: a late attestation harms
+// nobody but its issuer, and anybody could make an auditor wait for it. For anything
+// the log's own promise is taken (package promise), whose deadline is the index in
+// it; a tree that holds another leaf there is evidence.
+//
 // # Files
 //
 //	mirror/<name>/                  the copy of a log
+//	owed/<name>/                    entries that a log owes, and its promises
 //	evidence/<name>.stopped         why a log is not cosigned any more
 //	evidence/<name>.evidence.json   what proves it to others, if it can be proven
 //
@@ -74,6 +90,7 @@ import (
 const (
 	MirrorDir   = "mirror"
 	EvidenceDir = "evidence"
+	OwedDir     = "owed"
 )
 
 // Log is a log to be audited.
@@ -83,6 +100,8 @@ type Log struct {
 	// have.
 	Policy *trust.Policy
 	Source mirror.Source
+	// Submit offers the log a signed entry; nil: it is not asked.
+	Submit func(ctx context.Context, envelope []byte) error
 }
 
 // Config is what an Auditor needs.
@@ -99,6 +118,9 @@ type Config struct {
 	// Wait is how long add-checkpoint waits for leaves. It belongs below the
 	// time that logs give a cosigner. Default 8s.
 	Wait time.Duration
+	// Deadline is how many leaves a log may add before an entry that it owes.
+	// Default 20,000.
+	Deadline uint64
 	// Poll is how often published checkpoints are looked for. Default 5s.
 	Poll time.Duration
 	// FS holds the copies; nil means the disk.
@@ -133,6 +155,9 @@ func Open(ctx context.Context, cfg Config) (*Auditor, error) {
 func (c *Config) defaults() {
 	if c.Wait == 0 {
 		c.Wait = 8 * time.Second
+	}
+	if c.Deadline == 0 {
+		c.Deadline = defaultDeadline
 	}
 	if c.Poll == 0 {
 		c.Poll = 5 * time.Second

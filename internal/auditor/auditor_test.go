@@ -19,6 +19,7 @@ import (
 
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -118,6 +119,7 @@ func TestFalseSeal(t *testing.T) {
 				t.Errorf("what was cosigned is not served: %v", err)
 			}
 			evidenceOf(t, w, mirror.FalseSeal)
+			proven(t, w, evidence.KindFalseSeal)
 		})
 	}
 }
@@ -145,6 +147,7 @@ func TestSplitView(t *testing.T) {
 		another := w.Sign(trust.Body{Origin: origin, Size: size, Root: [32]byte{1}}, 0, 0)
 		refused(t, a.askFor(another, size), 403, "split-view")
 		refused(t, a.ask(10), 403, "split-view")
+		proven(t, w, evidence.KindSplitView)
 		text := evidenceOf(t, w, mirror.SplitView)
 		for _, note := range [][]byte{another, w.signed(10)} {
 			if !strings.Contains(text, string(note)) {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/witness"
 	"github.com/standing-log/standing/personality/mapfn"
@@ -34,14 +35,18 @@ type follower struct {
 	life   context.Context
 	log    *slog.Logger
 	mirror *mirror.Mirror
-	oracle *oracle       // nil unless asked for
-	turn   chan struct{} // holds one token; who has it may extend the copy
-	seats  chan struct{} // one token for each request that waits
+	oracle *oracle // nil unless asked for
+
+	admission *admission.Admission // of what is owed
+
+	turn  chan struct{} // holds one token; who has it may extend the copy
+	seats chan struct{} // one token for each request that waits
 
 	mu       sync.Mutex
 	progress progress
 	stop     error // why this log is not cosigned any more
 	trouble  string
+	owed     map[string]*owed // by name
 }
 
 // progress is how far a run is.
@@ -70,6 +75,10 @@ func (a *Auditor) follow(ctx, life context.Context, l Log) (*follower, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the copy of %s: %w", l.Origin, err)
 	}
+	if err := f.loadOwed(); err != nil {
+		return nil, errors.Join(err, f.mirror.Close())
+	}
+	f.admission = admission.New(f.mirror.Keys(), a.cfg.Now)
 	if a.cfg.Oracle {
 		f.oracle = newOracle(l.Origin)
 	}
@@ -130,10 +139,23 @@ func (f *follower) poll(ctx context.Context) {
 		return
 	}
 	f.a.cfg.Metrics.followed(f, err, f.a.cfg.Now())
+	if err == nil {
+		err = f.collect(ctx)
+	}
 	if e := lie(err); e != nil {
 		err = f.give(e)
 	}
 	f.report(err)
+}
+
+// collect settles what is held by now, and offers the log the rest.
+func (f *follower) collect(ctx context.Context) error {
+	held, err := f.mirror.Held(ctx)
+	if err == nil {
+		err = f.paid(ctx, held)
+	}
+	f.a.work.Go(func() { f.forward(f.life) })
+	return err
 }
 
 // report logs trouble when it begins, changes, and ends.
@@ -209,6 +231,9 @@ func (f *follower) extend(ctx context.Context, note []byte) error {
 	}
 	if err == nil {
 		err = f.dated(last)
+	}
+	if err == nil {
+		err = f.paid(ctx, last.Index+1)
 	}
 	if err = f.judge(err); err != nil && !errors.Is(err, witness.ErrRefused) {
 		f.log.Warn("a checkpoint is not cosigned", "err", err)

@@ -18,6 +18,8 @@ type Metrics struct {
 	synced  *prometheus.GaugeVec
 	failed  *prometheus.CounterVec
 	stopped *prometheus.GaugeVec
+	owed    *prometheus.GaugeVec
+	overdue *prometheus.GaugeVec
 }
 
 // NewMetrics makes the metrics of one Auditor.
@@ -29,6 +31,8 @@ func NewMetrics(set *metric.Set) *Metrics {
 		synced:  set.Gauges("auditor_followed_timestamp_seconds", "When the auditor last held all that a log had published, in Unix time.", "log"),
 		failed:  set.Counters("auditor_failed_total", "Attempts of the auditor to hold what a log has published that failed.", "log"),
 		stopped: set.Gauges("auditor_stopped", "1 if the auditor does not cosign a log any more, because it has lied.", "log"),
+		owed:    set.Gauges("auditor_owed_entries", "Entries and promises that the auditor holds because a log owes them.", "log"),
+		overdue: set.Gauges("auditor_overdue_entries", "Those of them without which the auditor does not cosign any more.", "log"),
 	}
 }
 
@@ -54,6 +58,14 @@ func (m *Metrics) extended(f *follower) {
 		stopped = 1
 	}
 	m.stopped.WithLabelValues(f.Origin).Set(stopped)
+}
+
+// owes sets how much a log owes, and how much of that is overdue.
+func (m *Metrics) owes(f *follower, all, overdue int) {
+	if m != nil {
+		m.owed.WithLabelValues(f.Origin).Set(float64(all))
+		m.overdue.WithLabelValues(f.Origin).Set(float64(overdue))
+	}
 }
 
 // followed counts one look at what is published.

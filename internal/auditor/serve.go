@@ -10,6 +10,7 @@ import (
 // routes serves the cosigner and the copies.
 func (a *Auditor) routes() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /auditor/entries", a.serveTake)
 	mux.Handle("/auditor/", http.StripPrefix("/auditor", a.cfg.Metrics.measured(a.witness)))
 	for origin, f := range a.logs {
 		prefix := "/mirror/" + origin

@@ -29,7 +29,7 @@ const maxDocument = 256 << 20
 type documentFlags struct{ purl, digest, relation, until string }
 
 func (a *app) submitCommand() *cobra.Command {
-	var log string
+	var log, to string
 	var d documentFlags
 	var s signerFlags
 	var f publishFlags
@@ -42,13 +42,21 @@ FILE.standing.json when there is one.
 With --purl, FILE is any other document (an in-toto statement, a test report, a
 VEX file): its digest is attested and logged, the document stays with you.
 
+With --to, FILE is a withdrawal that its log refuses or leaves out, or a promise
+of the log (FILE.promise), for an auditor: that holds it, and does not cosign the
+log for long without it.
+
   --log ORIGIN|URL  the log (default: the one that the entry names)
+  --to URL          an auditor of the log, which ends in /auditor
   --purl PURL       the component that the document is about
   --digest D        the artifact's digest, as sha256:<hex> (default: what an in-toto
                     statement of one subject says)
   --relation R      first-party (default), steward, second-party, third-party, public-body
   --until DATE      end of validity (default: in a year)
 `+signerHelp+publishHelp, cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+		if to != "" {
+			return a.bring(cmd.Context(), to, log, args)
+		}
 		if d.purl != "" {
 			if len(args) != 1 {
 				return usage("--purl goes with one document")
@@ -61,10 +69,12 @@ VEX file): its digest is attested and logged, the document stays with you.
 	f.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&log, "log", "", "")
+	fl.StringVar(&to, "to", "", "")
 	fl.StringVar(&d.purl, "purl", "", "")
 	fl.StringVar(&d.digest, "digest", "", "")
 	fl.StringVar(&d.relation, "relation", "first-party", "")
 	fl.StringVar(&d.until, "until", "", "")
+	cmd.MarkFlagsMutuallyExclusive("to", "purl")
 	return cmd
 }
 

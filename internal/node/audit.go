@@ -74,7 +74,7 @@ func (n *Node) openAuditor(ctx context.Context, dir string, set *metric.Set) err
 	}
 	cfg := auditor.Config{
 		Dir: dir, Signers: []witness.Signer{signer}, Oracle: n.cfg.Audit.Oracle, Logger: n.log, FS: n.fs,
-		Metrics: auditor.NewMetrics(set),
+		Metrics: auditor.NewMetrics(set), Deadline: n.cfg.Audit.Deadline,
 	}
 	for i, l := range n.cfg.Audit.Logs {
 		audited, err := l.open(dir)
@@ -98,5 +98,8 @@ func (l AuditedLog) open(dir string) (auditor.Log, error) {
 	}
 	// A tile that does not come is asked for again by the log's next request.
 	c, err := client.New(l.URL, client.Config{Attempts: 2})
-	return auditor.Log{Origin: origin, Policy: policy, Source: c}, err
+	return auditor.Log{Origin: origin, Policy: policy, Source: c, Submit: func(ctx context.Context, envelope []byte) error {
+		_, err := c.Submit(ctx, envelope, false)
+		return err
+	}}, err
 }

@@ -106,6 +106,9 @@ type Config struct {
 		// Oracle has the second implementation recompute each log, too; both
 		// must agree.
 		Oracle bool `yaml:"oracle,omitempty"`
+		// Deadline is how many leaves a log may add before a withdrawal that it
+		// refused or left out and somebody has brought here. Default 20000.
+		Deadline uint64 `yaml:"deadline,omitempty"`
 	} `yaml:"audit,omitempty"`
 }
 

@@ -6,9 +6,6 @@ import (
 	"github.com/standing-log/standing/internal/admission"
 )
 
-// Withdraws is withdraws, for tests outside.
-var Withdraws = withdraws
-
 // TurnInOrder takes one turn with the entries in the order given, for tests
 // that know what each entry does at its place. Run must not be running.
 func (s *Sequencer) TurnInOrder(ctx context.Context, entries []*admission.Entry) ([]Result, []error) {

@@ -29,9 +29,9 @@ func (i *item) answer(res Result, err error) {
 	close(i.done)
 }
 
-// withdraws reports whether the entry can only worsen a verdict. Such entries
+// Withdraws reports whether the entry can only worsen a verdict. Such entries
 // have a queue of their own: a flood of submissions cannot delay them.
-func withdraws(e *entry.Entry) bool {
+func Withdraws(e *entry.Entry) bool {
 	switch e.Kind {
 	case entry.KindRevocation:
 		return true
@@ -62,7 +62,7 @@ func take(queue chan *item, n int, batch []*item) []*item {
 func order(batch []*item) []*item {
 	founded := map[Hash]bool{}
 	for _, i := range batch {
-		if withdraws(i.Entry.Entry) {
+		if Withdraws(i.Entry.Entry) {
 			continue
 		}
 		founded[i.ID] = true
@@ -78,7 +78,7 @@ func order(batch []*item) []*item {
 	var first, middle, last []*item
 	for _, i := range batch {
 		switch {
-		case !withdraws(i.Entry.Entry):
+		case !Withdraws(i.Entry.Entry):
 			middle = append(middle, i)
 		case behind(i):
 			last = append(last, i)

@@ -199,7 +199,7 @@ func (s *Sequencer) SubmitAll(ctx context.Context, entries []*admission.Entry) (
 // offer puts an entry into its queue.
 func (s *Sequencer) offer(e *admission.Entry) (i *item, err error) {
 	queue, name := s.entries, queueEntries
-	if withdraws(e.Entry) {
+	if Withdraws(e.Entry) {
 		queue, name = s.withdrawals, queueWithdrawals
 	}
 	defer func() { s.cfg.Metrics.offered(name, err) }()

@@ -245,7 +245,7 @@ func TestQueueFull(t *testing.T) {
 	batch := w.gather(t.Context(), nil)
 	n := 0
 	for _, i := range batch {
-		if withdraws(i.Entry.Entry) {
+		if Withdraws(i.Entry.Entry) {
 			n++
 		}
 	}
