@@ -120,10 +120,12 @@ func (o *owed) answer(origin string) *client.Held {
 	return &client.Held{Log: origin, ID: o.ID, State: "held", Deadline: o.Deadline}
 }
 
-// name is that of the file, which is the same for the same thing.
+// name is that of the file, which is the same for the same thing: for an event,
+// or for what a promise says in its first four lines, whatever it was signed with.
 func (o *owed) name() string {
-	kind, _, _ := strings.Cut(o.Promise, "\n") // empty for an entry
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(kind+o.ID)))
+	lines := strings.SplitN(o.Promise, "\n", 5)
+	promised := strings.Join(lines[:min(4, len(lines))], "\n")
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(o.ID+"\n"+promised)))
 }
 
 // keep makes o durable, and returns it, or what was kept of the same before:

@@ -238,11 +238,11 @@ func TestOwedForward(t *testing.T) {
 func (w *world) promised(e *entry.Entry, index uint64) []byte {
 	w.t.Helper()
 	p := promise.Promise{Origin: origin, ID: e.IDString(), LeafHash: [32]byte(rfc6962.DefaultHasher.HashLeaf(e.Leaf)), Index: index, Size: index + 1}
-	note, err := p.Sign(w.LogKey)
+	files, err := promise.Sign(w.LogKey, p)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return note
+	return files[0]
 }
 
 // TestPromise: a promise is held until its index is reached; then it was kept, or

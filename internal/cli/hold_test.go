@@ -29,7 +29,7 @@ func TestSubmitTo(t *testing.T) {
 	n.Submit(attestation)
 	logged := testlog.Revoke(origin, 1, party.Keys[0], attestation.ID)
 	kept := promise.Promise{Origin: origin, ID: attestation.IDString(), LeafHash: [32]byte(rfc6962.DefaultHasher.HashLeaf(attestation.Leaf)), Index: 4, Size: 6}
-	note, err := kept.Sign(n.LogKey)
+	notes, err := promise.Sign(n.LogKey, kept)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestSubmitTo(t *testing.T) {
 		out     string
 	}{
 		{logged.Leaf, 0, "the auditor holds " + logged.IDString() + ", and cosigns " + origin + " up to size 20006 without it"},
-		{note, 0, attestation.IDString() + " is in " + origin + ", at index 4"},
+		{notes[0], 0, attestation.IDString() + " is in " + origin + ", at index 4"},
 		{attestation.Leaf, 1, "is no withdrawal: bring the log's promise"},
 		{[]byte("{}"), 1, "envelope"},
 	} {
