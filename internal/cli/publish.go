@@ -37,7 +37,8 @@ type publishFlags struct {
 }
 
 const publishHelp = `
-  --out FILE        where the signed entry is saved, before anything is sent
+  --out FILE        where the signed entry is saved, before anything is sent; the
+                    log's promise goes beside it, as *.promise
   --yes             do not ask
   --no-submit       sign and save only; "standing submit" sends it later`
 

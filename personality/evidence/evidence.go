@@ -87,6 +87,9 @@
 // one promised, with its inclusion proof at the promised index under the
 // checkpoint. A checkpoint that is too small for the promise says nothing.
 //
+// Vectors for other implementations, files that prove something and files that
+// prove nothing, are in testdata, with vectors.json to say which is which.
+//
 // # Invariants
 //
 //   - Nothing that a log did which keeps the rules can be confirmed, whatever is
