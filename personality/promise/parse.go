@@ -94,7 +94,7 @@ func (f *signedPromise) verify(log trust.Log) (*Promise, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSignature, log.Origin, err)
 	}
 	// SPEC: the root is that of the list of the promises signed together.
-	record := tlog.RecordHash([]byte(f.promise.lines()))
+	record := tlog.RecordHash(f.promise.append(nil))
 	if err := tlog.CheckRecord(f.path, f.count, f.root, f.position, record); err != nil {
 		return nil, fmt.Errorf("%w: not under the root that was signed: %w", ErrSignature, err)
 	}

@@ -95,12 +95,13 @@ type Promise struct {
 	Size     uint64 // of the first sealed tree that holds it
 }
 
-// lines are the first four of the file.
-func (p Promise) lines() string {
-	return fmt.Sprintf("%s\n%s\n%d\n%d\n", p.ID, encode(p.LeafHash), p.Index, p.Size)
+// append appends the first four lines of the file.
+func (p Promise) append(b []byte) []byte {
+	b = append(append(b, p.ID...), '\n')
+	b = append(base64.StdEncoding.AppendEncode(b, p.LeafHash[:]), '\n')
+	b = append(strconv.AppendUint(b, p.Index, 10), '\n')
+	return append(strconv.AppendUint(b, p.Size, 10), '\n')
 }
-
-func encode(h Hash) string { return base64.StdEncoding.EncodeToString(h[:]) }
 
 // Sign makes promises of one log, 1 to MaxTogether of them, with one signature,
 // and returns the file of each. The caller MUST have made durable what they say.
@@ -110,12 +111,14 @@ func Sign(signer note.Signer, promises ...Promise) ([][]byte, error) {
 	}
 	files := make([][]byte, len(promises))
 	hashes, paths := make([]tlog.Hash, len(promises)), make([]tlog.RecordProof, len(promises))
+	depth := bits.Len(uint(len(promises) - 1))
 	for i, p := range promises {
-		files[i] = []byte(p.lines())
+		files[i] = p.append(make([]byte, 0, 512+depth*45))
 		hashes[i] = tlog.RecordHash(files[i])
+		paths[i] = make(tlog.RecordProof, 0, depth)
 	}
 	root := list(hashes, paths)
-	text := fmt.Sprintf("%s\n%s\n%d\n%s\n", firstLine, promises[0].Origin, len(promises), encode(Hash(root)))
+	text := fmt.Sprintf("%s\n%s\n%d\n%s\n", firstLine, promises[0].Origin, len(promises), root)
 	signed, err := note.Sign(&note.Note{Text: text}, signer)
 	if err != nil {
 		return nil, err
