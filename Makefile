@@ -1,5 +1,5 @@
 # Standing needs Go and make, nothing else. Tools are pinned in tools/go.mod.
-.PHONY: help build test sim demo check bench bench-peers fuzz proto
+.PHONY: help build test sim demo demo-federation check bench bench-peers fuzz proto
 
 FUZZTIME ?= 60s
 ENTRIES  ?= 20000
@@ -15,7 +15,7 @@ export GOFLAGS += -buildvcs=false
 endif
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the commands into bin/
 	go build -o bin/ ./cmd/...
@@ -28,6 +28,10 @@ sim: ## simulate 10,000 schedules of crashes, lost replies and second writers (t
 
 demo: build ## issue, verify and withdraw in a log of its own; exits 0 only if all held
 	bin/standing demo
+
+demo-federation: build ## two logs, witnesses, an auditor, a monitor; catch a lie, recover a loss; exits 0 only if all held
+	go build -tags standing_lie -o bin/standingd-that-lies ./cmd/standingd
+	go run ./internal/federation -bin bin
 
 check: ## format, vet, staticcheck, proto lint, generated code, tidiness
 	@echo 'gofmt';       f=$$($(GOFMT) -l .) && test -z "$$f" || { echo "$$f"; exit 1; }

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -102,7 +103,12 @@ type copied struct {
 	left   int                            // tiles until it is cut off; 0: it is not
 }
 
-func (c *copied) Checkpoint(context.Context) ([]byte, error) { return c.note, nil }
+func (c *copied) Checkpoint(context.Context) ([]byte, error) {
+	if c.note == nil {
+		return nil, errNothing
+	}
+	return c.note, nil
+}
 
 func (c *copied) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	if c.left--; c.left == 0 {
@@ -118,7 +124,10 @@ func (c *copied) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	return data, err
 }
 
-var errCut = fmt.Errorf("cut off")
+var (
+	errCut     = errors.New("cut off")
+	errNothing = errors.New("nothing is published")
+)
 
 // config is that of the log's node on fs.
 func (l *log) config(fs vfs.FS) Config {

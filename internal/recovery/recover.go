@@ -47,16 +47,14 @@ func Recover(ctx context.Context, cfg Config, r Request) (res *Result, err error
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
-	shown, err := r.From.Checkpoint(ctx)
+	answers := j.ask(ctx, r.Cosigners)
+	shown, err := j.shown(ctx, r.From, answers)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint of the mirror: %w", err)
 	}
-	end, err := j.openNote(shown)
+	j.askSizes(ctx, r.Cosigners, answers, shown.note)
+	end, err := j.fetch(ctx, r.From, shown, largest(answers))
 	if err != nil {
-		return nil, fmt.Errorf("checkpoint of the mirror: %w", err)
-	}
-	answers := j.ask(ctx, r.Cosigners, shown)
-	if end, err = j.fetch(ctx, r.From, end, largest(answers)); err != nil {
 		return nil, err
 	}
 	if err := j.compare(ctx); err != nil {
@@ -74,12 +72,28 @@ type signed struct {
 	cp   *trust.Checkpoint
 }
 
+// shown returns the checkpoint of the mirror. Where it shows none it may hold what
+// it has not published yet: then that of a cosigner will do.
+func (j *job) shown(ctx context.Context, from mirror.Source, answers []answer) (*signed, error) {
+	note, err := from.Checkpoint(ctx)
+	if err == nil {
+		return j.openNote(note)
+	}
+	if most := largest(answers); most != nil && ctx.Err() == nil {
+		return most, nil
+	}
+	return nil, err
+}
+
 func (j *job) openNote(note []byte) (*signed, error) {
 	cp, err := j.Policy.OpenLogSigned(note)
 	if err == nil && cp.Origin != j.Origin {
 		err = fmt.Errorf("%w: it is of %s", trust.ErrUnknownLog, cp.Origin)
 	}
-	return &signed{note, cp}, err
+	if err != nil {
+		return nil, err
+	}
+	return &signed{note, cp}, nil
 }
 
 // fetch fills the new store from the mirror: up to the checkpoint it shows, and
@@ -152,12 +166,12 @@ func largest(answers []answer) (most *signed) {
 	return most
 }
 
-// ask asks all cosigners what they hold. note is of this log.
-func (j *job) ask(ctx context.Context, cosigners []Cosigner, note []byte) []answer {
+// ask asks all cosigners what they hold.
+func (j *job) ask(ctx context.Context, cosigners []Cosigner) []answer {
 	answers := make([]answer, len(cosigners))
 	var wg sync.WaitGroup
 	for i, c := range cosigners {
-		wg.Go(func() { answers[i] = j.askOne(ctx, c, note) })
+		wg.Go(func() { answers[i] = j.askOne(ctx, c) })
 	}
 	wg.Wait()
 	for _, c := range j.Policy.Cosigners() {
@@ -168,22 +182,29 @@ func (j *job) ask(ctx context.Context, cosigners []Cosigner, note []byte) []answ
 	return answers
 }
 
-func (j *job) askOne(ctx context.Context, c Cosigner, note []byte) (a answer) {
-	a.names = c.Names()
-	shown, err := c.Held(ctx, j.Origin)
-	switch {
-	case err != nil:
+func (j *job) askOne(ctx context.Context, c Cosigner) answer {
+	a := answer{names: c.Names()}
+	note, err := c.Held(ctx, j.Origin)
+	if err != nil || note == nil {
 		a.err = err
-	case shown == nil:
-		a.size, a.err = c.HeldSize(ctx, note)
-	default:
-		if a.shown, a.err = j.openNote(shown); a.err != nil {
-			a.shown = nil
-			return a
-		}
+		return a
+	}
+	if a.shown, a.err = j.openNote(note); a.err == nil {
 		a.size = a.shown.cp.Size
 	}
 	return a
+}
+
+// askSizes asks those that have shown nothing for the size they hold. note is a
+// checkpoint of this log.
+func (j *job) askSizes(ctx context.Context, cosigners []Cosigner, answers []answer, note []byte) {
+	var wg sync.WaitGroup
+	for i, c := range cosigners {
+		if a := &answers[i]; a.err == nil && a.shown == nil {
+			wg.Go(func() { a.size, a.err = c.HeldSize(ctx, note) })
+		}
+	}
+	wg.Wait()
 }
 
 // judge refuses to end below what a cosigner has seen. To sign, from here on,

@@ -123,6 +123,17 @@ func TestUnpublished(t *testing.T) {
 	if err := l.whole(fs, l.size()); err != nil {
 		t.Error(err)
 	}
+	// A mirror that has nothing to show yet, and holds all.
+	none := *from
+	none.note = nil
+	other := l.disk(0)
+	if res, err := l.recover(other, &none); err != nil || res.Root.Size != l.size() {
+		t.Errorf("%+v, %v", res, err)
+	}
+	check(t, l.whole(other, l.size()))
+	if _, err := Recover(t.Context(), l.config(l.disk(0)), Request{From: &none, Without: []string{"w1", "w2"}}); !errors.Is(err, errNothing) {
+		t.Errorf("without anybody: %v", err)
+	}
 	s := l.opened(fs)
 	defer func() { check(t, s.Close()) }()
 	// One witness alone shows the larger one: the mirror's stays published.

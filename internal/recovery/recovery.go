@@ -213,7 +213,7 @@ func (j *job) evident(err error) error {
 
 // keep writes an evidence file.
 func (j *job) keep(e *mirror.EvidenceError) (path string, err error) {
-	path = j.path(e.Kind + ".evidence.json")
+	path = j.path(e.Finding.FileName())
 	f, err := j.FS.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return path, err

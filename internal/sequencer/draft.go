@@ -134,7 +134,7 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("map function at index %d: %w", index, err)
 	}
-	if err := d.state.Apply(*writes); err != nil {
+	if err := d.state.Apply(effect(i.Entry.Entry, writes)); err != nil {
 		return false, fmt.Errorf("map function at index %d: %w", index, err)
 	}
 	i.res.Index = index
