@@ -281,9 +281,11 @@ func TestFarBehind(t *testing.T) {
 	w := newWorld(t)
 	a := w.open()
 	defer a.close()
-	a.follower().told(1000, 1000+farBehind+1)
+	f := a.follower()
+	<-f.turn // somebody copies
+	f.told(1000, 1000+farBehind+1)
 	refused(t, a.ask(2), 503, fmt.Sprintf("1000 of %d leaves are held", 1001+farBehind))
-	a.follower().told(1001, 1001+farBehind)
+	f.release() // and has failed: whoever comes next tries again
 	if err := a.ask(2); err != nil {
 		t.Error(err)
 	}

@@ -190,15 +190,10 @@ func (f *follower) hold(ctx context.Context, note []byte) error {
 	default:
 		return f.notYet("others wait for the same")
 	}
-	if p := f.far(); p.size-p.done > farBehind {
-		return f.notYet("the copy is being made")
-	}
 	ctx, cancel := context.WithTimeout(ctx, f.a.cfg.Wait)
 	defer cancel()
-	select {
-	case <-f.turn:
-	case <-ctx.Done():
-		return f.notYet("the copy is being extended")
+	if err := f.begin(ctx); err != nil {
+		return err
 	}
 	// It does not end with the request: the log asks again, and then it is done.
 	done := make(chan error, 1)
@@ -209,6 +204,24 @@ func (f *follower) hold(ctx context.Context, note []byte) error {
 	select {
 	case err := <-done:
 		return err
+	case <-ctx.Done():
+		return f.notYet("the copy is being extended")
+	}
+}
+
+// begin takes the turn, unless whoever has it will need it for long.
+func (f *follower) begin(ctx context.Context) error {
+	select {
+	case <-f.turn:
+		return nil
+	default:
+	}
+	if p := f.far(); p.size-p.done > farBehind {
+		return f.notYet("the copy is being made")
+	}
+	select {
+	case <-f.turn:
+		return nil
 	case <-ctx.Done():
 		return f.notYet("the copy is being extended")
 	}

@@ -179,19 +179,22 @@ func (n *nodes) Height() int { return torchwood.TileHeight }
 
 func (n *nodes) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	out := make([][]byte, len(tiles))
+	var group errgroup.Group
+	group.SetLimit(chunkBundles)
 	for i, t := range tiles {
 		if out[i] = n.known[t]; out[i] != nil {
 			continue
 		}
-		data, err := n.src.Tile(n.ctx, t)
-		if err == nil && len(data) != t.W*tlog.HashSize {
-			err = fmt.Errorf("%w: tile %s has %d bytes", ErrTiles, torchwood.TilePath(t), len(data))
-		}
-		if err != nil {
-			n.err = err
-			return nil, err
-		}
-		out[i] = data
+		group.Go(func() (err error) {
+			out[i], err = n.src.Tile(n.ctx, t)
+			if err == nil && len(out[i]) != t.W*tlog.HashSize {
+				err = fmt.Errorf("%w: tile %s has %d bytes", ErrTiles, torchwood.TilePath(t), len(out[i]))
+			}
+			return err
+		})
+	}
+	if n.err = group.Wait(); n.err != nil {
+		return nil, n.err
 	}
 	return out, nil
 }

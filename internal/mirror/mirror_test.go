@@ -284,8 +284,9 @@ func TestCut(t *testing.T) {
 			bundles++
 		}
 	}
-	// Each bundle came once, and each but the last was cut once or twice.
-	if want := int(held/256) + 1; bundles > 4*want {
+	// Each bundle came once, and each but the last was cut in two attempts, which
+	// net/http makes twice where the connection was used before.
+	if want := int(held/256) + 1; bundles > 5*want {
 		t.Errorf("%d requests for %d bundles", bundles, want)
 	}
 }
