@@ -73,7 +73,7 @@ func (n *Node) openAuditor(ctx context.Context, dir string, set *metric.Set) err
 		return &SetupError{fmt.Errorf("%s: %w", auditorFile, err)}
 	}
 	cfg := auditor.Config{
-		Dir: dir, Signers: []witness.Signer{signer}, Oracle: n.cfg.Audit.Oracle, Logger: n.log, FS: n.fs,
+		Dir: dir, Signers: []witness.Signer{signer}, Oracle: n.cfg.Audit.Oracle, Logger: n.log, FS: n.fs, Now: n.now,
 		Metrics: auditor.NewMetrics(set), Deadline: n.cfg.Audit.Deadline,
 	}
 	for i, l := range n.cfg.Audit.Logs {

@@ -54,18 +54,33 @@ type Node struct {
 	handler   http.Handler
 	grpc      *grpc.Server
 
+	now func() time.Time // nil: time.Now
+
 	// The disk; replaced in tests.
 	fs     vfs.FS
 	statfs func(dir string) (free, total uint64, err error)
 }
 
+// World is what a node stands on: the disk that holds its store and copies, and
+// its clock. The zero value is the machine's.
+type World struct {
+	FS  vfs.FS
+	Now func() time.Time
+}
+
 // Open opens the node in dir and checks its store.
 func Open(ctx context.Context, dir string, log *slog.Logger) (*Node, error) {
+	return OpenIn(ctx, World{}, dir, log)
+}
+
+// OpenIn is Open in another world. Configuration, keys and what the witness has
+// cosigned are in dir all the same.
+func OpenIn(ctx context.Context, w World, dir string, log *slog.Logger) (*Node, error) {
 	cfg, err := ReadConfig(dir)
 	if err != nil {
 		return nil, &SetupError{err}
 	}
-	n := &Node{cfg: cfg, log: log, statfs: statfs}
+	n := &Node{cfg: cfg, log: log, fs: w.FS, now: w.Now, statfs: statfs}
 	if err := n.open(ctx, dir); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -103,6 +118,9 @@ func (n *Node) Close() error {
 }
 
 func (n *Node) open(ctx context.Context, dir string) error {
+	if n.now == nil {
+		n.now = time.Now
+	}
 	reg := newRegistry()
 	set := metric.New(reg)
 	if err := n.openAuditor(ctx, dir, set); err != nil {
@@ -152,13 +170,13 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	late := make(chan []byte)
 	n.gatherer = &Gatherer{
 		Policy: policy, Clients: clients, Auditors: n.cfg.Cosign.Auditors, Store: store,
-		Grace: n.cfg.Cosign.Grace, Now: time.Now, Log: n.log, Metrics: metrics.cosign, Late: late,
+		Grace: n.cfg.Cosign.Grace, Now: n.now, Log: n.log, Metrics: metrics.cosign, Late: late,
 	}
 	n.sequencer, err = sequencer.Open(ctx, sequencer.Config{
 		Origin: n.cfg.Origin, Backend: store, Signers: signers, Policy: policy, Cosign: n.gatherer.Cosign, Late: late,
 		Interval: n.cfg.Batch.Interval, FirstInterval: n.cfg.Batch.First, BatchMax: n.cfg.Batch.Max,
 		Backlog: n.cfg.Cosign.Backlog, Refresh: n.cfg.Cosign.Refresh,
-		Room: d.room, Halted: func(err error) { n.stopped(dir, err) },
+		Now: n.now, Room: d.room, Halted: func(err error) { n.stopped(dir, err) },
 		Log: n.log, Metrics: metrics.sequencer,
 	})
 	if err != nil {
@@ -216,7 +234,7 @@ func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 		origin, _, _ := strings.Cut(vkey, "+")
 		logs = append(logs, witness.Log{Origin: origin, Vkeys: []string{vkey}})
 	}
-	n.witness, err = witness.New(witness.Config{Signers: []witness.Signer{signer}, Logs: logs, Store: n.state, Logger: n.log})
+	n.witness, err = witness.New(witness.Config{Signers: []witness.Signer{signer}, Logs: logs, Store: n.state, Now: n.now, Logger: n.log})
 	if err != nil {
 		return &SetupError{err}
 	}
@@ -272,13 +290,13 @@ func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
 
 // routes adds the log to mux, and puts gRPC on the same address.
 func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.Signer, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
-	admits := admission.New(sequencer.KeyStore{Backend: n.store}, time.Now)
+	admits := admission.New(sequencer.KeyStore{Backend: n.store}, n.now)
 	admits.Metrics = metrics.admission
 	log := &api.Service{
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
 		Admission: admits,
 		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
-		Policy: policy, Cosigners: n.cosignerStatuses, Promiser: promiser, Now: time.Now, Log: n.log,
+		Policy: policy, Cosigners: n.cosignerStatuses, Promiser: promiser, Now: n.now, Log: n.log,
 	}
 	service := metrics.api.Measured(log)
 	rest, err := api.NewHandler(ctx, service)
