@@ -1,5 +1,5 @@
 # Standing needs Go and make, nothing else. Tools are pinned in tools/go.mod.
-.PHONY: help build test sim demo demo-federation check bench bench-peers fuzz proto
+.PHONY: help build test sim soak demo demo-federation check bench bench-peers fuzz proto
 
 FUZZTIME ?= 60s
 ENTRIES  ?= 20000
@@ -25,6 +25,9 @@ test: ## run all tests (no Docker, no network but localhost and Debian's promtoo
 
 sim: ## simulate 10,000 schedules of crashes, lost replies and second writers (test runs 500)
 	go test ./internal/sim -run TestSeeds -sim.seeds=10000 -timeout 60m
+
+soak: ## let real nodes go through partitions, kills and clock steps for 20 minutes (test: 12 rounds)
+	go test ./internal/chaos -v -run TestChaos -chaos.for=20m -timeout 40m
 
 demo: build ## issue, verify and withdraw in a log of its own; exits 0 only if all held
 	bin/standing demo

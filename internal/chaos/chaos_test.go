@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("chaos.rounds", 6, "how many rounds TestChaos runs")
+	rounds = flag.Int("chaos.rounds", 12, "how many rounds TestChaos runs")
 	seed   = flag.Uint64("chaos.seed", uint64(time.Now().UnixNano()), "what decides about them")
 	length = flag.Duration("chaos.for", 0, "go on for that long")
 )
