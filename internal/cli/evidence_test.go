@@ -97,11 +97,13 @@ func TestEvidenceFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("spoilt", bytes.Replace(data, []byte(`"first":7`), []byte(`"first":6`), 1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, errs := run(exitCannotTell, "verify", "spoilt"); !strings.Contains(errs, "spoilt proves nothing") {
-		t.Error(errs)
+	for _, other := range []string{`"first":6`, `"first":7,"first":7`, `"first":null`} {
+		if err := os.WriteFile("spoilt", bytes.Replace(data, []byte(`"first":7`), []byte(other), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, errs := run(exitCannotTell, "verify", "spoilt"); !strings.Contains(errs, "spoilt proves nothing") {
+			t.Error(errs)
+		}
 	}
 	if err := os.WriteFile("trust", []byte(testnode.New(t, "log.example/else").Policy.String()), 0o600); err != nil {
 		t.Fatal(err)

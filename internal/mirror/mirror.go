@@ -14,10 +14,12 @@
 //   - Every leaf that is held is under the root of a checkpoint that the log has
 //     signed (and, by Sync, a quorum of the trust file cosigned); each was run through the map function, its
 //     signature checked; and every line of every live seal among them is right.
-//     A wrong one ends Sync with an *EvidenceError, and nothing from the
-//     chunk of leaves with it is stored.
+//     A wrong one ends Sync with an *EvidenceError, and nothing behind the live
+//     seal before it is stored.
 //   - The copy grows by whole chunks, each one durable write. After a crash, or
-//     a connection that was cut, Sync goes on from the last of them.
+//     a connection that was cut, Sync goes on from the last of them. A chunk ends
+//     in a live seal, unless there is more between two than an evidence file can
+//     hold: the state under that seal proves what the next one is.
 //   - State answers as of the newest published checkpoint of which everything is
 //     held and right. It moves only forward, to trees that extend it. Hold does
 //     not move it: what was held ahead becomes the State once Sync has seen it
@@ -38,8 +40,9 @@
 // # Memory
 //
 // It grows with the number of map keys (see mapstore.Cache) and of keys that
-// entries bring, and is bounded otherwise: two chunks of leaves, the memtables
-// and the block cache.
+// entries bring, and is bounded otherwise: two chunks of leaves and, of a
+// batch, what an evidence file can hold (evidence.MaxLeaves, evidence.MaxSize), the
+// memtables and the block cache.
 package mirror
 
 import (
