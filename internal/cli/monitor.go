@@ -70,7 +70,7 @@ func (a *app) runMonitor(ctx context.Context, file string, f watchFlags) error {
 		return err
 	}
 	dir := filepath.Dir(file)
-	cfg := monitor.Config{State: f.state, Daily: true}
+	cfg := monitor.Config{State: f.state, Promises: what.PromisesIn(dir), Daily: true}
 	if cfg.Interest, err = what.Interest(dir); err != nil {
 		return usage("%s: %w", file, err)
 	}

@@ -74,6 +74,14 @@ func (f *File) Interest(dir string) (*watch.Interest, error) {
 	return interest, nil
 }
 
+// PromisesIn returns the directory of promises, or "".
+func (f *File) PromisesIn(dir string) string {
+	if f.Promises == "" {
+		return ""
+	}
+	return at(dir, f.Promises)
+}
+
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
 // Receivers makes the receivers; dir is where the file is.

@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,8 +35,9 @@ func (m *Monitor) look(ctx context.Context, l Log) Result {
 		}
 		r.Size, r.AsOf = log.State.Size, log.AsOf
 		witnessed, err := m.compare(ctx, l, c)
-		log.Conditions = append(log.Conditions, witnessed...)
-		r.Sync = errors.Join(r.Sync, err)
+		promised, promiseErr := m.promises(ctx, c, l.Origin)
+		log.Conditions = slices.Concat(log.Conditions, witnessed, promised)
+		r.Sync = errors.Join(r.Sync, err, promiseErr)
 	case !errors.Is(err, mirror.ErrEmpty) || r.Sync == nil:
 		r.Sync = errors.Join(r.Sync, err)
 		return r

@@ -50,6 +50,9 @@ type Config struct {
 	// State is the path of the state file. Evidence, what was found against a
 	// log, is kept in a directory beside it: see EvidenceDir.
 	State string
+	// Promises, unless empty, is a directory of *.promise files, to which the
+	// logs are held.
+	Promises string
 	// MaxAge is how old the newest checkpoint of a log may be.
 	MaxAge time.Duration
 	// Interval is from one look at a log to the next, and how long a receiver

@@ -55,6 +55,8 @@ func kindOf(err error) watch.Kind {
 			return watch.SplitView
 		case mirror.Rollback:
 			return watch.Rollback
+		case mirror.BrokenPromise:
+			return watch.PromiseBroken
 		}
 	}
 	return ""

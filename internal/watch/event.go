@@ -43,6 +43,7 @@ const (
 	FalseSeal       Kind = "false-seal"
 	Consistent      Kind = "consistent"
 	PromiseBroken   Kind = "promise-broken"
+	PromiseOverdue  Kind = "promise-overdue"
 	WitnessSilent   Kind = "witness-silent"
 	WitnessUnproven Kind = "witness-unproven"
 	WitnessHeard    Kind = "witness-heard"
@@ -58,7 +59,8 @@ type Event struct {
 	Log  string    `json:"log"`
 	Kind Kind      `json:"kind"`
 	Time time.Time `json:"time"` // by the log's clock, or when a condition began
-	// Index is that of the leaf; none if it is no leaf's doing.
+	// Index is that of the leaf, or of the leaf that was promised; none if it is
+	// no leaf's doing.
 	Index    *uint64            `json:"index,omitempty"`
 	Severity catalogue.Severity `json:"severity"`
 	// Text says all of it in a sentence.

@@ -143,7 +143,7 @@ type round struct {
 	to     Receiver
 	moved  func(Cursor) error
 
-	told  bool            // something, since the last call of moved
+	told  int             // events, since the cursor was kept
 	names map[Hash]string // of parties
 	sealing
 }
@@ -173,7 +173,7 @@ func (r *round) deliver(ev Event) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	r.told = true
+	r.told++
 	return r.to.Deliver(r.ctx, &ev)
 }
 
@@ -205,6 +205,10 @@ func (r *round) forked(err error) error {
 		Text: fmt.Sprintf("%v; nothing more is told of it until somebody has looked; keep the copy as it is", err)}})
 }
 
+// often is after how many events the cursor is kept: how much is told again after
+// a crash.
+const often = 16
+
 // leaves tells of each leaf behind the cursor.
 func (r *round) leaves() error {
 	for next := r.cursor.Size; next < r.State.Size; {
@@ -212,17 +216,20 @@ func (r *round) leaves() error {
 		if err != nil {
 			return err
 		}
-		for _, leaf := range leaves {
+		for i, leaf := range leaves {
 			if err := r.leaf(next, leaf); err != nil {
 				return errors.Join(err, r.moveTo(next))
 			}
 			next++
-		}
-		if err := r.moveTo(next); err != nil {
-			return err
-		}
-		// A crash behind this tells nothing again that was told before it.
-		if r.told {
+			if r.told < often && i+1 < len(leaves) {
+				continue
+			}
+			if err := r.moveTo(next); err != nil {
+				return err
+			}
+			if r.told < often {
+				continue
+			}
 			if err := r.keep(); err != nil {
 				return err
 			}
@@ -236,7 +243,7 @@ func (r *round) keep() error {
 	if err := r.to.Flush(); err != nil {
 		return err
 	}
-	r.told = false
+	r.told = 0
 	return r.moved(r.cursor.Clone())
 }
 
