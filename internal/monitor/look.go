@@ -14,7 +14,7 @@ import (
 // look syncs one log and tells what has happened. Where the log cannot be had
 // the copy says at least that it gets old.
 func (m *Monitor) look(ctx context.Context, l Log) Result {
-	r := Result{Origin: l.Origin, Told: map[string]int{}, Failed: map[string]error{}}
+	r := Result{Origin: l.Origin, Told: map[string]int{}, Late: map[string]bool{}, Failed: map[string]error{}}
 	c, err := mirror.Open(ctx, mirror.Config{Dir: l.Dir, FS: l.FS, Origin: l.Origin, Policy: m.cfg.Policy, Now: m.cfg.Now})
 	if err != nil {
 		r.Sync = err
@@ -62,14 +62,13 @@ func (m *Monitor) tell(ctx context.Context, log *watch.Log, r *Result) error {
 			if m.cfg.Interval > 0 {
 				counted.until = time.Now().Add(m.cfg.Interval)
 			}
-			cursor := m.cursor(to.Name, log.Origin)
-			err := look.Tell(ctx, &cursor, counted, func(c watch.Cursor) error { return m.keep(to.Name, log.Origin, c) })
+			err := m.tellOne(ctx, look, to.Name, counted)
 			mu.Lock()
 			defer mu.Unlock()
 			r.Told[to.Name] = counted.n
 			r.Bad = r.Bad || counted.bad
 			if errors.Is(err, errLater) {
-				r.Behind = true
+				r.Late[to.Name] = true
 			} else if err != nil {
 				r.Failed[to.Name] = err
 			}
@@ -77,6 +76,21 @@ func (m *Monitor) tell(ctx context.Context, log *watch.Log, r *Result) error {
 	}
 	all.Wait()
 	return nil
+}
+
+func (m *Monitor) tellOne(ctx context.Context, look *watch.Look, name string, to watch.Receiver) error {
+	cursor, err := m.cursor(name, look.Origin)
+	if err != nil {
+		return err
+	}
+	asked := cursor.Replay
+	return look.Tell(ctx, &cursor, to, func(c watch.Cursor) error {
+		err := m.keep(name, look.Origin, c, asked)
+		if err == nil && c.Replay == nil {
+			asked = nil // that is under way
+		}
+		return err
+	})
 }
 
 // counting counts what arrives, and ends what takes too long: the others are not

@@ -19,7 +19,8 @@
 //
 //   - A cursor is written only behind what has arrived. If we crash in between,
 //     it is told again, with the same ids.
-//   - The file is replaced as a whole, and synced.
+//   - The file is replaced as a whole, and synced. It is the only truth: what was
+//     changed in it ([Replay]) holds from the next look on.
 //   - A log that cannot be synced, or lies, stops no other log.
 package monitor
 
@@ -27,7 +28,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -63,7 +63,8 @@ type Config struct {
 	// HTTP asks witnesses; nil: one with limits.
 	HTTP *http.Client
 	// Now is the clock; nil: time.Now.
-	Now func() time.Time
+	Now     func() time.Time
+	Metrics *Metrics // nil: nobody counts
 	// Looked, unless nil, is told of each look; of several logs at the same time.
 	Looked func(Result)
 }
@@ -88,11 +89,11 @@ type Receiver struct {
 // Result is what came of a look at a log.
 type Result struct {
 	Origin string
-	Size   uint64    // leaves of the copy; 0: there is none yet
-	AsOf   time.Time // zero: there is no copy yet
-	Told   map[string]int
+	Size   uint64           // leaves of the copy; 0: there is none yet
+	AsOf   time.Time        // zero: there is no copy yet
+	Told   map[string]int   // events, by receiver
 	Bad    bool             // something was told that is to be looked at
-	Behind bool             // a receiver was not told all, and goes on at once
+	Late   map[string]bool  // receivers that are told the rest in the next look, at once
 	Sync   error            // why the copy is not new, or what contradicts it
 	Failed map[string]error // by receiver: why it was not told all
 }
@@ -128,9 +129,8 @@ type Monitor struct {
 
 	witnesses []witness
 
-	mu    sync.Mutex
-	state *watch.State      // under mu, as the file
-	kept  map[string]string // under mu: names of evidence, by condition
+	mu   sync.Mutex        // over the state file
+	kept map[string]string // under mu: names of evidence, by condition
 }
 
 // Open reads the state.
@@ -141,22 +141,17 @@ func Open(cfg Config) (*Monitor, error) {
 	if cfg.HTTP == nil {
 		cfg.HTTP = newHTTP()
 	}
-	s, err := watch.ReadState(cfg.State)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: there is no %s", ErrNotBegun, cfg.State)
-	}
+	m := &Monitor{cfg: cfg, watchers: map[string]*watch.Watcher{}, witnesses: witnesses(cfg.Policy), kept: map[string]string{}}
+	s, err := m.read()
 	if err != nil {
 		return nil, err
-	}
-	if s.Interest != cfg.Interest.Digest() {
-		return nil, fmt.Errorf("%w: %s", ErrOtherInterest, cfg.State)
 	}
 	if missing := missing(s, cfg); len(missing) > 0 {
 		return nil, fmt.Errorf("%w: %s does not say how far %s", ErrNotBegun, cfg.State, missing[0])
 	}
-	m := &Monitor{cfg: cfg, state: s, watchers: map[string]*watch.Watcher{}, witnesses: witnesses(cfg.Policy), kept: map[string]string{}}
 	for _, l := range cfg.Logs {
 		m.watchers[l.Origin] = &watch.Watcher{Interest: cfg.Interest, MaxAge: cfg.MaxAge, Daily: cfg.Daily}
+		cfg.Metrics.begin(l.Origin, cfg.names(), cfg.Now())
 	}
 	return m, nil
 }
@@ -191,7 +186,7 @@ func (m *Monitor) follow(ctx context.Context, l Log) error {
 		if errors.Is(r.Sync, mirror.ErrDamaged) {
 			return r.Sync
 		}
-		if r.Behind {
+		if len(r.Late) > 0 {
 			continue
 		}
 		select {
@@ -217,6 +212,7 @@ func (m *Monitor) Once(ctx context.Context) []Result {
 }
 
 func (m *Monitor) looked(r Result) {
+	m.cfg.Metrics.looked(r, m.cfg.names(), m.cfg.Now())
 	if m.cfg.Looked != nil {
 		m.cfg.Looked(r)
 	}

@@ -92,6 +92,56 @@ func TestReceivers(t *testing.T) {
 	}
 }
 
+// TestReplay tells again what was told, once; also if that is asked for while the
+// monitor runs, and while it is telling.
+func TestReplay(t *testing.T) {
+	s := newScene(t)
+	s.begin(watch.BeginAll)
+	s.Enrol("steward", 1)
+	if err := monitor.Replay(s.cfg, "", 0); !errors.Is(err, watch.ErrReplay) {
+		t.Errorf("before it has begun: %v", err)
+	}
+	s.expect("charter-changed party-enrolled")
+	for from, want := range map[uint64]string{0: "charter-changed party-enrolled", 1: "party-enrolled", 4: ""} {
+		if err := monitor.Replay(s.cfg, "inbox", from); err != nil {
+			t.Error(err)
+		}
+		s.expect(want)
+		s.expect("")
+	}
+	for name, from := range map[string]uint64{"": 5, "nobody": 0} {
+		if err := monitor.Replay(s.cfg, name, from); !errors.Is(err, watch.ErrReplay) {
+			t.Errorf("%q from %d: %v", name, from, err)
+		}
+	}
+	again := 3
+	s.cfg.Receivers[0].Receiver = asking(func() {
+		if again--; again > 0 {
+			if err := monitor.Replay(s.cfg, "inbox", 2); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	m := s.open()
+	if err := monitor.Replay(s.cfg, "", 2); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if r := m.Once(t.Context()); r[0].Err() != nil {
+			t.Error(r[0].Err())
+		}
+	}
+	if again != 0 {
+		t.Errorf("%d more asked for and not told", again)
+	}
+}
+
+// asking is a receiver that does something while it is told.
+type asking func()
+
+func (f asking) Deliver(context.Context, *watch.Event) error { f(); return nil }
+func (f asking) Flush() error                                { return nil }
+
 // TestLogs: a log that fails, or lies from the beginning, keeps nothing from the
 // other; and a log that is new in the trust file begins on purpose, while the one
 // before goes on where it was.

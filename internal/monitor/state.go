@@ -84,19 +84,48 @@ func Change(cfg Config) error {
 	return s.Write(cfg.State)
 }
 
-func (m *Monitor) cursor(receiver, origin string) watch.Cursor {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.state.Receivers[receiver][origin].Clone()
+// read reads the state, which somebody may have changed: to have something told
+// again, say.
+func (m *Monitor) read() (*watch.State, error) {
+	s, err := watch.ReadState(m.cfg.State)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: there is no %s", ErrNotBegun, m.cfg.State)
+	case err == nil && s.Interest != m.cfg.Interest.Digest():
+		return nil, fmt.Errorf("%w: %s", ErrOtherInterest, m.cfg.State)
+	}
+	return s, err
 }
 
-// keep writes the state with a cursor. If we crash before, what was told is told
-// again.
-func (m *Monitor) keep(receiver, origin string, c watch.Cursor) error {
+func (m *Monitor) cursor(receiver, origin string) (c watch.Cursor, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state.Set(receiver, origin, c)
-	if err := m.state.Write(m.cfg.State); err != nil {
+	s, err := m.read()
+	if err != nil {
+		return c, err
+	}
+	c, ok := s.Receivers[receiver][origin]
+	if !ok {
+		err = fmt.Errorf("%w: %s does not say how far %s was told of %s", ErrNotBegun, m.cfg.State, receiver, origin)
+	}
+	return c, err
+}
+
+// keep writes a cursor into the state. If we crash before, what was told is told
+// again. What was asked to be told again since then, in place of asked, stays
+// asked for.
+func (m *Monitor) keep(receiver, origin string, c watch.Cursor, asked *uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.read()
+	if err == nil {
+		if now := s.Receivers[receiver][origin].Replay; now != nil && (asked == nil || *asked != *now) {
+			c.Replay = now
+		}
+		s.Set(receiver, origin, c)
+		err = s.Write(m.cfg.State)
+	}
+	if err != nil {
 		return fmt.Errorf("remembering how far it is: %w", err)
 	}
 	return nil

@@ -80,9 +80,11 @@ func (r *round) begin() error {
 	c.Replay = nil
 	if size == 0 {
 		c.Size, c.Root = 0, ""
-		return nil
+	} else if err := r.moveTo(size); err != nil {
+		return err
 	}
-	return r.moveTo(size)
+	// From here on it is under way: whoever asks now, asks for another.
+	return r.keep()
 }
 
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }
