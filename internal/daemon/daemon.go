@@ -110,7 +110,7 @@ func command(began *bool) *cobra.Command {
 	}
 	serveCmd.Flags().StringVar(&dir, "dir", "", "directory of the node")
 	serveCmd.Flags().StringVar(&listen, "listen", "127.0.0.1:2025", "address to listen on")
-	commands := []*cobra.Command{initCmd, serveCmd, recoverCommand(began), rebuildCommand(began), exportCommand(began), doctorCommand(began)}
+	commands := []*cobra.Command{initCmd, serveCmd, recoverCommand(began), rebuildCommand(began), exportCommand(began), doctorCommand(began), monitorCommand(began)}
 	for _, c := range commands {
 		_ = c.MarkFlagRequired("dir")
 	}

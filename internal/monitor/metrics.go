@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/standing-log/standing/internal/metric"
+	"github.com/standing-log/standing/internal/watch"
 )
 
 // Metrics are the numbers of one Monitor. Nobody counts if it is nil.
@@ -24,7 +25,7 @@ func NewMetrics(set *metric.Set) *Metrics {
 		followed:    set.Gauges("monitor_followed_timestamp_seconds", "When the monitor last had all that a log had published, or was started, in Unix time.", "log"),
 		told:        set.Gauges("monitor_told_timestamp_seconds", "When a receiver had last been told all there was to tell of a log, or the monitor was started, in Unix time.", "log", "receiver"),
 		events:      set.Counters("monitor_events_total", "Events that have arrived at a receiver.", "log", "receiver"),
-		contradicts: set.Gauges("monitor_contradicted", "1 if a log contradicts itself: in what it shows here, what a witness holds, or what it promised.", "log"),
+		contradicts: set.Gauges("monitor_contradicted", "1 if a log was found to contradict itself, since the start: in what it shows here, what a witness holds, or what it promised.", "log"),
 	}
 }
 
@@ -49,14 +50,16 @@ func (m *Metrics) looked(r Result, receivers []string, now time.Time) {
 	if r.Size > 0 {
 		m.leaves.WithLabelValues(r.Origin).Set(float64(r.Size))
 	}
-	contradicts := 0.0
-	switch {
-	case kindOf(r.Sync) != "":
-		contradicts = 1
-	case r.Sync == nil:
-		m.followed.WithLabelValues(r.Origin).Set(float64(now.Unix()))
+	switch kindOf(r.Sync) {
+	case "":
+		if r.Sync == nil {
+			m.followed.WithLabelValues(r.Origin).Set(float64(now.Unix()))
+		}
+	case watch.Rollback: // no proof of anything
+	default:
+		// It stays so: what the log has signed it has signed.
+		m.contradicts.WithLabelValues(r.Origin).Set(1)
 	}
-	m.contradicts.WithLabelValues(r.Origin).Set(contradicts)
 	for _, to := range receivers {
 		n, told := r.Told[to]
 		m.events.WithLabelValues(r.Origin, to).Add(float64(n))

@@ -50,8 +50,8 @@ func (m *Monitor) promise(ctx context.Context, c *mirror.Mirror, origin, file st
 	if err != nil {
 		return nil, err
 	}
-	// The six lines, whoever signed them how often.
-	id := fmt.Sprintf("%.16x", sha256.Sum256([]byte(p.String())))
+	// What it says, however often that was signed.
+	id := fmt.Sprintf("%.16x", sha256.Sum256(fmt.Appendf(nil, "%s %x %d %d", p.ID, p.LeafHash, p.Index, p.Size)))
 	err = c.CheckPromise(ctx, note)
 	early := errors.Is(err, mirror.ErrEarly)
 	out := []watch.Condition{overdue(p, id, early)}

@@ -23,12 +23,12 @@ func TestPromises(t *testing.T) {
 	promised := func(name string, index, size uint64, leaf []byte) string {
 		p := promise.Promise{Origin: origin, ID: "att:" + strings.Repeat("0a", 32), Index: index, Size: size}
 		copy(p.LeafHash[:], rfc6962.DefaultHasher.HashLeaf(leaf))
-		note, err := p.Sign(s.LogKey)
+		files, err := promise.Sign(s.LogKey, p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(s.cfg.Promises, name)
-		if err := os.WriteFile(path, note, 0o600); err != nil {
+		if err := os.WriteFile(path, files[0], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path

@@ -19,10 +19,12 @@
 //	witness/             what the local witness has cosigned
 //	auditor/             what the auditor has cosigned
 //	mirror/, evidence/   what it holds, and has found (package auditor)
+//	monitor/             what it has read, told and found (package monitor)
 //	store.damaged        why the log has stopped, until `standing fsck` finds nothing
 //
-// A node without an origin in its configuration is a witness, an auditor, or
-// both, and nothing else: it has standingd.yaml and what names these.
+// A node without an origin in its configuration is a witness, an auditor, a
+// monitor, or several of them, and nothing else: it has standingd.yaml and what
+// names these.
 //
 // Invariants:
 //
@@ -110,6 +112,9 @@ type Config struct {
 		// refused or left out and somebody has brought here. Default 20000.
 		Deadline uint64 `yaml:"deadline,omitempty"`
 	} `yaml:"audit,omitempty"`
+
+	// Monitor, unless it is absent, makes this node a monitor, too.
+	Monitor *Monitor `yaml:"monitor,omitempty"`
 }
 
 // The files of a node.

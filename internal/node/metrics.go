@@ -17,6 +17,7 @@ import (
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/metric"
+	"github.com/standing-log/standing/internal/monitor"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/tiles"
 )
@@ -87,5 +88,6 @@ func Metrics() []metric.Metric {
 	newNodeMetrics(set)
 	newLogMetrics(set, nil, nil)
 	auditor.NewMetrics(set)
+	monitor.NewMetrics(set)
 	return set.List()
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/metric"
+	"github.com/standing-log/standing/internal/monitor"
 	"github.com/standing-log/standing/internal/prover"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/tiles"
@@ -48,6 +49,7 @@ type Node struct {
 	state     *witness.DirStore
 	auditor   *auditor.Auditor  // nil: none
 	audited   *witness.DirStore // what it has cosigned
+	monitor   *monitor.Monitor  // nil: none
 	gatherer  *Gatherer
 	sequencer *sequencer.Sequencer
 	trustFile []byte
@@ -124,6 +126,9 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	reg := newRegistry()
 	set := metric.New(reg)
 	if err := n.openAuditor(ctx, dir, set); err != nil {
+		return err
+	}
+	if err := n.openMonitor(dir, set); err != nil {
 		return err
 	}
 	if n.cfg.Origin == "" {
@@ -213,8 +218,8 @@ func fullPolicy(dir, origin string, vkeys []string) (*trust.Policy, []byte, erro
 func (n *Node) openWitness(dir string, vkeys []string, set *metric.Set) error {
 	measured := newNodeMetrics(set)
 	skey, err := readSecret(dir, witnessFile)
-	if errors.Is(err, fs.ErrNotExist) && n.cfg.Origin == "" && n.auditor != nil && len(n.cfg.Witness.Logs) == 0 {
-		return nil // an auditor alone
+	if errors.Is(err, fs.ErrNotExist) && n.cfg.Origin == "" && (n.auditor != nil || n.monitor != nil) && len(n.cfg.Witness.Logs) == 0 {
+		return nil // an auditor or a monitor alone
 	}
 	if err != nil {
 		return &SetupError{err}
@@ -349,6 +354,14 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	}
 	if n.auditor != nil {
 		g.Go(func() error { return n.auditor.Run(gctx) })
+	}
+	if n.monitor != nil {
+		g.Go(func() error {
+			// A copy that is damaged ends the watch of its log, and was logged; it
+			// is no reason to stop a log, or another one's.
+			_ = n.monitor.Run(gctx)
+			return nil
+		})
 	}
 	g.Go(func() error { return unlessDone(gctx, srv.Serve(l)) })
 	g.Go(func() error {
