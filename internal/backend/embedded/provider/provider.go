@@ -98,6 +98,9 @@ type Options struct {
 	// CacheSize is the size of the block cache in bytes; 0 means 128 MiB, or
 	// eight memtables.
 	CacheSize int64
+	// Copying says that much is written in a row and little read meanwhile: then
+	// new tables are merged with old ones less often.
+	Copying bool
 }
 
 // Provider is an open store. Its methods are safe for concurrent use.
@@ -146,6 +149,10 @@ func Open(dir string, opts Options) (*Provider, error) {
 	return nil, fmt.Errorf("opening %s: %w", dir, err)
 }
 
+// copyingL0 is how many tables a read may have to look into before they are
+// merged, instead of Pebble's 4: a fifth of the processor time of a first copy.
+const copyingL0 = 12
+
 func pebbleOptions(opts Options, h *health) *pebble.Options {
 	if opts.MemTableSize == 0 {
 		opts.MemTableSize = defaultMemTable
@@ -167,6 +174,9 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		},
 	}
 	o.TargetFileSizes[0] = 8 << 20
+	if opts.Copying {
+		o.L0CompactionThreshold, o.L0StopWritesThreshold = copyingL0, 2*copyingL0
+	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
