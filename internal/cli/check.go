@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/standing-log/standing/internal/check"
 	"github.com/standing-log/standing/internal/mirror"
@@ -171,19 +172,45 @@ func (a *app) readSBOM(file string) (*sbom.Document, []byte, error) {
 	return doc, data, err
 }
 
+// askAtOnce is the number of logs that are synced at a time: one that does not
+// answer does not hold up the others, and each takes memory.
+const askAtOnce = 4
+
 // gather syncs the logs and has the copies prove what they have about the
 // components. It reports whether a log was not reached.
 func (a *app) gather(ctx context.Context, logs []target, policy *trust.Policy, components []sbom.Component, offline bool) (all []check.Evidence, unreachable bool) {
-	for _, l := range logs {
-		e := check.Evidence{Origin: l.Origin}
-		e.Bundles, e.Err = a.askCopy(ctx, l, policy, components, offline, func(err error) {
-			unreachable = unreachable || client.Temporary(err)
+	answers := make([]answer, len(logs))
+	var g errgroup.Group
+	g.SetLimit(askAtOnce)
+	for i, l := range logs {
+		progress := func(done, size uint64) { a.progress("%s: %d of %d leaves", l.Origin, done, size) }
+		if len(logs) > 1 {
+			progress = nil // one line is not enough for several
+		}
+		g.Go(func() error {
+			answers[i] = a.askCopy(ctx, l, policy, components, offline, progress)
+			return nil
 		})
-		e.Contradicts = contradicts(e.Err)
-		a.keepEvidence(e.Err)
-		all = append(all, e)
+	}
+	_ = g.Wait() // answers have them
+	a.progress("")
+	for i, l := range logs {
+		w := answers[i]
+		if w.missed != nil {
+			unreachable = unreachable || client.Temporary(w.missed)
+			a.tell("standing: %s could not be synced: %v", l.Origin, w.missed)
+		}
+		a.keepEvidence(w.err)
+		all = append(all, check.Evidence{Origin: l.Origin, Bundles: w.bundles, Err: w.err, Contradicts: contradicts(w.err)})
 	}
 	return all, unreachable
+}
+
+// answer is what the copy of a log has about the components, or why there is
+// nothing. missed says why it is of the last time.
+type answer struct {
+	bundles     [][]byte
+	err, missed error
 }
 
 // contradicts reports whether err is evidence against a log.
@@ -193,46 +220,43 @@ func contradicts(err error) bool {
 }
 
 // askCopy syncs one log, and asks the copy. Where the log cannot be had, the
-// copy answers as of the last time; missed is told why.
-func (a *app) askCopy(ctx context.Context, l target, policy *trust.Policy, components []sbom.Component, offline bool, missed func(error)) ([][]byte, error) {
+// copy answers as of the last time.
+func (a *app) askCopy(ctx context.Context, l target, policy *trust.Policy, components []sbom.Component, offline bool, progress func(done, size uint64)) (out answer) {
 	dir, err := mirror.DefaultDir(l.Origin)
 	if err != nil {
-		return nil, err
+		return answer{err: err}
 	}
 	m, err := mirror.Open(ctx, mirror.Config{Dir: dir, Origin: l.Origin, Policy: policy, Now: a.now})
 	if err != nil {
-		return nil, err
+		return answer{err: err}
 	}
 	defer m.Close()
 	if !offline {
-		err := a.syncCopy(ctx, l, m)
-		switch {
-		case contradicts(err), errors.Is(err, mirror.ErrDamaged), ctx.Err() != nil:
-			return nil, err
-		case err != nil:
-			missed(err)
-			a.tell("standing: %s could not be synced: %v", l.Origin, err)
+		out.missed = syncCopy(ctx, l, m, progress)
+		if contradicts(out.missed) || errors.Is(out.missed, mirror.ErrDamaged) || ctx.Err() != nil {
+			return answer{err: out.missed}
 		}
 	}
 	s, err := m.State(ctx)
 	if errors.Is(err, mirror.ErrEmpty) && offline {
-		return nil, fmt.Errorf("%w: run this once without --offline", err)
+		err = fmt.Errorf("%w: run this once without --offline", err)
 	}
 	if err != nil {
-		return nil, err
+		out.err = err
+		return out
 	}
 	defer s.Close()
-	bundles, err := check.Ask(components, s)
-	return bundles, m.Explain(err)
+	out.bundles, err = check.Ask(components, s)
+	out.err = m.Explain(err)
+	return out
 }
 
-func (a *app) syncCopy(ctx context.Context, l target, m *mirror.Mirror) error {
+func syncCopy(ctx context.Context, l target, m *mirror.Mirror, progress func(done, size uint64)) error {
 	c, err := l.dial(client.Config{})
 	if err != nil {
 		return err
 	}
-	defer a.progress("")
-	return m.Sync(ctx, c, func(done, size uint64) { a.progress("%s: %d of %d leaves", l.Origin, done, size) })
+	return m.Sync(ctx, c, progress)
 }
 
 // judge judges the evidence, and remembers the trees it shows.
