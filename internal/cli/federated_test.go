@@ -63,6 +63,15 @@ func TestFederated(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	ask(2, "status", "pkg:npm/widget", "--save", "x.standing.json")
+	// A witness in the hand that runs the log is no second opinion; the other log
+	// has another, and stays good.
+	s.write("both.policy.pins", "operator north log.example/one w1\n")
+	if out := ask(4, "check", s.attested); !strings.Contains(out, "log.example/one: INVALID") || !strings.Contains(out, "log.example/two: 4 leaves") {
+		t.Errorf("%s", out)
+	}
+	if err := os.Remove("both.policy.pins"); err != nil {
+		t.Fatal(err)
+	}
 
 	end()
 	out = ask(75, "status", "pkg:npm/widget")
