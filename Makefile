@@ -56,7 +56,8 @@ bench: build ## run the benchmarks, then hammer logs with ENTRIES (20000) each
 	go test -run '^$$' -bench . -benchmem ./...
 	$(HAMMER)
 	$(HAMMER) -batch 100 -workers 64 -reads 0
-	$(HAMMER) -rate 1000 -reads 0
+	$(HAMMER) -rate 1000 -reads 0 -cosigned
+	$(HAMMER) -rounds 3 -reads 0 -cosigned
 
 bench-peers: build ## hammer Standing and Tessera's POSIX server by turns
 	$(HAMMER) -rounds 3 -reads 0 -tessera "$$($(TOOL) -n posix)"

@@ -31,6 +31,7 @@ func main() {
 	flag.StringVar(&cfg.Node, "node", "batch: {interval: 100ms}", "YAML added to standingd.yaml")
 	flag.StringVar(&cfg.Standingd, "standingd", beside("standingd"), "program that is the log")
 	flag.StringVar(&cfg.Tessera, "tessera", "", "program that is Tessera's POSIX server: alternate with it and print the ratio")
+	flag.BoolVar(&cfg.Cosigned, "cosigned", false, "alternate with a log that needs two of three witnesses and an auditor, and print the ratio")
 	flag.StringVar(&cfg.Dir, "dir", "", "directory for temporary files, on the disk to measure (default: the system's)")
 	timeout := flag.Duration("timeout", 30*time.Minute, "when to give up")
 	flag.Parse()

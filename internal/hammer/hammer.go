@@ -5,7 +5,10 @@
 // starts: attestations of 1.5 KiB, each about a version and a digest of its own.
 // Then it reads bundles, verifies a sample of them offline, kills the node, and
 // starts it again. With Config.Tessera, rounds alternate with rounds of Tessera's
-// POSIX server, which gets the same bytes from the same workers.
+// POSIX server, which gets the same bytes from the same workers. With
+// Config.Cosigned, they alternate with rounds of a log that publishes nothing
+// before two of three witnesses and an auditor have cosigned it, each a process
+// of its own; the ratio is of the rates of publication.
 //
 // The figures of a round, one JSON line each ([Figure]):
 //
@@ -70,10 +73,13 @@ type Config struct {
 	Node      string // YAML added to standingd.yaml
 	Standingd string // program
 	Tessera   string // program; "": no such rounds
+	Cosigned  bool   // alternate with rounds that need three witnesses and an auditor
 	Dir       string // for temporary files; "": the system's
 
 	Figures io.Writer // JSON lines
 	Text    io.Writer // the same for people
+
+	federated bool // this round does
 }
 
 // target is a log under load.
@@ -102,6 +108,13 @@ func Run(ctx context.Context, cfg Config) error {
 		if err := cfg.round(ctx, r, "standing", cfg.standing); err != nil {
 			return fmt.Errorf("standing: %w", err)
 		}
+		if cfg.Cosigned {
+			federated := cfg
+			federated.federated = true
+			if err := cfg.round(ctx, r, "cosigned", federated.standing); err != nil {
+				return fmt.Errorf("cosigned: %w", err)
+			}
+		}
 		if cfg.Tessera == "" {
 			continue
 		}
@@ -109,8 +122,11 @@ func Run(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("tessera: %w", err)
 		}
 	}
+	r.is.Log, r.is.Round = "ratio", 0
+	if cfg.Cosigned {
+		r.figure("cosigned", median(r.kept["cosigned published"])/median(r.kept["standing published"]), "")
+	}
 	if cfg.Tessera != "" {
-		r.is.Log, r.is.Round = "ratio", 0
 		r.figure("sealed_to_acked", median(r.kept["standing sealed"])/median(r.kept["tessera acked"]), "")
 		r.figure("published", median(r.kept["standing published"])/median(r.kept["tessera published"]), "")
 	}
@@ -127,6 +143,9 @@ func (c *Config) check() error {
 	}
 	if (c.URL == "") != (c.Keys == "") {
 		return errors.New("a log that runs already needs both its URL and the directory of its keys")
+	}
+	if c.Cosigned && c.URL != "" {
+		return errors.New("a log that runs already has its own cosigners")
 	}
 	if c.Tessera != "" && c.Batch > 1 {
 		return errors.New("tessera takes single entries only")

@@ -193,3 +193,16 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestCosigned alternates with a log that needs two of three witnesses and an
+// auditor.
+func TestCosigned(t *testing.T) {
+	cfg := config(t)
+	cfg.Cosigned, cfg.Node, cfg.Reads = true, "batch: {interval: 5ms, first: 2ms}", 0
+	figures := run(t, cfg)
+	for _, name := range []string{"standing published", "cosigned published", "cosigned published_p50", "ratio cosigned"} {
+		if figures[name].Value <= 0 {
+			t.Errorf("%s is %v", name, figures[name].Value)
+		}
+	}
+}

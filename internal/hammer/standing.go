@@ -27,10 +27,12 @@ const origin = "log.example/hammer"
 
 // standing is a Standing log under load.
 type standing struct {
-	cfg    *Config
-	dir    string   // of the node
-	proc   *process // nil if the log is somebody else's
-	reader *client.Client
+	cfg       *Config
+	dir       string   // of the node
+	proc      *process // nil if the log is somebody else's
+	listen    string   // where it is served
+	cosigners federation
+	reader    *client.Client
 	transport
 	address string
 	origin  string
@@ -45,7 +47,7 @@ type standing struct {
 // newStanding makes a node in dir, or takes the one there is, and enrols who
 // will sign.
 func newStanding(ctx context.Context, cfg *Config, dir string) (s *standing, err error) {
-	s = &standing{cfg: cfg, dir: cfg.Keys}
+	s = &standing{cfg: cfg, dir: cfg.Keys, listen: "127.0.0.1:0"}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -78,6 +80,11 @@ func (s *standing) found(ctx context.Context) error {
 	if err := s.configure(s.cfg.Node); err != nil {
 		return err
 	}
+	if s.cfg.federated {
+		if err := s.join(ctx); err != nil {
+			return err
+		}
+	}
 	return s.serve(ctx)
 }
 
@@ -93,17 +100,26 @@ func (s *standing) configure(yaml string) error {
 
 // serve starts the node and connects to it.
 func (s *standing) serve(ctx context.Context) error {
-	p, err := start(ctx, nil, s.cfg.Standingd, "serve", "--dir", s.dir, "--listen", "127.0.0.1:0")
+	p, address, err := serveNode(ctx, s.cfg.Standingd, s.dir, s.listen)
 	if err != nil {
 		return err
 	}
 	s.proc = p
+	return s.connect(ctx, address)
+}
+
+// serveNode starts the node in dir and returns where it listens.
+func serveNode(ctx context.Context, standingd, dir, listen string) (*process, string, error) {
+	p, err := start(ctx, nil, standingd, "serve", "--dir", dir, "--listen", listen)
+	if err != nil {
+		return nil, "", err
+	}
 	line, err := p.stdout.ReadString('\n')
 	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	if !ok {
-		return errors.Join(fmt.Errorf("standingd does not serve, but says %q: %w", line, err), s.stop(syscall.SIGKILL), p.stderr.err())
+		return nil, "", errors.Join(fmt.Errorf("standingd does not serve, but says %q: %w", line, err), p.end(syscall.SIGKILL), p.stderr.err())
 	}
-	return s.connect(ctx, address)
+	return p, address, nil
 }
 
 // connect makes the clients of the log at address.
@@ -147,7 +163,9 @@ func (s *standing) stop(sig syscall.Signal) error {
 	return p.end(sig)
 }
 
-func (s *standing) close() error { return errors.Join(s.stop(syscall.SIGKILL), s.hangUp()) }
+func (s *standing) close() error {
+	return errors.Join(s.stop(syscall.SIGKILL), s.cosigners.close(), s.hangUp())
+}
 
 // enrol enrols the issuers. Their keys are new: a log may be hammered twice.
 func (s *standing) enrol(ctx context.Context) error {
