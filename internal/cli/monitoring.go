@@ -174,7 +174,6 @@ func (a *app) explained(r monitor.Result, cfg monitor.Config) error {
 	if err == nil || !contradicts(r.Sync) && !errors.Is(err, watch.ErrForked) {
 		return err
 	}
-	a.keepEvidence(r.Sync)
 	dir, _ := mirror.DefaultDir(r.Origin) // it was there
 	return &failure{code: exitEvidence, err: err, hint: strings.Join([]string{"keep", dir, "and", cfg.State,
 		"as they are, and compare what the log shows with others who read it"}, " ")}
