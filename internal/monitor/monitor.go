@@ -19,8 +19,8 @@
 //
 //   - A cursor is written only behind what has arrived. If we crash in between,
 //     it is told again, with the same ids.
-//   - The file is replaced as a whole, and synced. It is the only truth: what was
-//     changed in it ([Replay]) holds from the next look on.
+//   - The file is replaced as a whole, and synced. It is the only truth, and
+//     changed under a lock: what [Replay] asks for holds from the next look on.
 //   - A log that cannot be synced, or lies, stops no other log.
 package monitor
 
@@ -129,7 +129,7 @@ type Monitor struct {
 
 	witnesses []witness
 
-	mu   sync.Mutex        // over the state file
+	mu   sync.Mutex
 	kept map[string]string // under mu: names of evidence, by condition
 }
 

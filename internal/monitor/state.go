@@ -24,6 +24,11 @@ func missing(s *watch.State, cfg Config) (out []string) {
 // Begin makes the cursors that are missing: where is watch.BeginAll or
 // watch.BeginNow. It fails with ErrBegun if none is.
 func Begin(cfg Config, where string) error {
+	unlock, err := watch.LockState(cfg.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	s, err := watch.ReadState(cfg.State)
 	if errors.Is(err, fs.ErrNotExist) {
 		s, err = watch.NewState(cfg.Interest), nil
@@ -50,6 +55,11 @@ func Begin(cfg Config, where string) error {
 // Replay has everything told again from a leaf on: to one receiver of cfg or, if
 // name is empty, to all, in the logs of cfg.
 func Replay(cfg Config, name string, from uint64) error {
+	unlock, err := watch.LockState(cfg.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	s, err := watch.ReadState(cfg.State)
 	if err != nil {
 		return err
@@ -76,6 +86,11 @@ func Replay(cfg Config, name string, from uint64) error {
 // Change makes a state that is of another interest one of this. What is of
 // interest now and was not before is told of from now on.
 func Change(cfg Config) error {
+	unlock, err := watch.LockState(cfg.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	s, err := watch.ReadState(cfg.State)
 	if err != nil {
 		return err
@@ -98,8 +113,6 @@ func (m *Monitor) read() (*watch.State, error) {
 }
 
 func (m *Monitor) cursor(receiver, origin string) (c watch.Cursor, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	s, err := m.read()
 	if err != nil {
 		return c, err
@@ -115,8 +128,11 @@ func (m *Monitor) cursor(receiver, origin string) (c watch.Cursor, err error) {
 // again. What was asked to be told again since then, in place of asked, stays
 // asked for.
 func (m *Monitor) keep(receiver, origin string, c watch.Cursor, asked *uint64) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	unlock, err := watch.LockState(m.cfg.State)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	s, err := m.read()
 	if err == nil {
 		if now := s.Receivers[receiver][origin].Replay; now != nil && (asked == nil || *asked != *now) {

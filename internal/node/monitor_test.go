@@ -57,7 +57,7 @@ func await(t *testing.T, got <-chan string, n int) string {
 		select {
 		case kind := <-got:
 			out = append(out, kind)
-		case <-time.After(time.Minute):
+		case <-time.After(20 * time.Second):
 			t.Fatalf("told %q, and then nothing", out)
 		}
 	}
@@ -106,7 +106,7 @@ func TestMonitor(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func() (stop func(), metrics func() string) {
-		m, err := Open(t.Context(), dir, slog.New(slog.DiscardHandler))
+		m, err := Open(t.Context(), dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,6 +193,10 @@ func TestMonitorConfig(t *testing.T) {
 		if _, setup := errors.AsType[*SetupError](err); !setup || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", config, err)
 		}
+	}
+	config := "monitor: {trust: log.policy, watch: {all: true}, deliver: [{name: a, feed: a}]}\n"
+	if err := os.WriteFile(filepath.Join(dir, configFile), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := keyfile.WriteFile(filepath.Join(dir, "log.policy.pins"), []byte("nonsense\n"), 0o600); err != nil {
 		t.Fatal(err)
