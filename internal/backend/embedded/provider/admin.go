@@ -86,7 +86,7 @@ func (t *adminReadTX) ListTrees(_ context.Context, includeDeleted bool) ([]*tril
 func parseTree(b []byte) (*trillian.Tree, error) {
 	var t trillian.Tree
 	if err := proto.Unmarshal(b, &t); err != nil {
-		return nil, fmt.Errorf("malformed tree: %w", err)
+		return nil, fmt.Errorf("%w: malformed tree: %w", ErrDamaged, err)
 	}
 	return &t, nil
 }

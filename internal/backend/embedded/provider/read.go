@@ -95,10 +95,10 @@ func (t *readTX) size(ctx context.Context) (uint64, error) {
 	}
 	var root types.LogRootV1
 	if err := root.UnmarshalBinary(slr.LogRoot); err != nil {
-		return 0, fmt.Errorf("malformed root of tree %d: %w", t.tree.TreeId, err)
+		return 0, fmt.Errorf("%w: malformed root of tree %d: %w", ErrDamaged, t.tree.TreeId, err)
 	}
 	if root.TreeSize > math.MaxInt64 {
-		return 0, fmt.Errorf("malformed root of tree %d: size %d", t.tree.TreeId, root.TreeSize)
+		return 0, fmt.Errorf("%w: malformed root of tree %d: size %d", ErrDamaged, t.tree.TreeId, root.TreeSize)
 	}
 	return root.TreeSize, nil
 }
