@@ -19,6 +19,7 @@ type reportJSON struct {
 	AsOf      string       `json:"asOf,omitempty"` // RFC 3339
 	Witnessed bool         `json:"witnessed"`
 	Cosigners []string     `json:"cosigners,omitempty"`
+	Cosigned  []cosigned   `json:"cosigned,omitempty"`
 	Results   []resultJSON `json:"results"`
 	// Subjects are what was looked up, if the bundle shows it.
 	Subjects []subjectJSON `json:"subjects,omitempty"`
@@ -71,6 +72,12 @@ type progJSON struct {
 	PartyName string `json:"partyName,omitempty"`
 }
 
+// cosigned is a cosignature that verifies.
+type cosigned struct {
+	By string `json:"by"` // name in the trust file
+	At string `json:"at"` // by the cosigner's own clock
+}
+
 type causeJSON struct {
 	Verdict string `json:"verdict"`
 	Detail  string `json:"detail"`
@@ -86,6 +93,9 @@ func reportOutput(r *verify.Report, in *atHand, code int) reportJSON {
 	if r.Err != nil {
 		out.Error = r.Err.Error()
 		return out
+	}
+	for _, c := range r.Cosignatures {
+		out.Cosigned = append(out.Cosigned, cosigned{c.Name, time.Unix(c.Unix, 0).UTC().Format(time.RFC3339)})
 	}
 	out.Root, out.AsOf = fmt.Sprintf("%x", r.Root), r.AsOf.UTC().Format(time.RFC3339)
 	for _, result := range r.Results {

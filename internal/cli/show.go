@@ -63,13 +63,20 @@ func (a *app) showBundle(b *bundle.Bundle) error {
 	a.say("A bundle of %s, about %s; nothing in it was verified.", check.Count(len(b.Attestations), "attestation"), check.Count(len(b.Subjects), "subject"))
 	var out struct {
 		Checkpoint string   `json:"checkpoint"`
+		Signatures []string `json:"signatures"` // key names, not verified
 		Seal       string   `json:"seal"`
 		Entries    []shown  `json:"entries"`
 		Subjects   []string `json:"subjects,omitempty"`
 	}
 	out.Checkpoint, out.Seal = b.Checkpoint, b.Seal.Leaf
-	body, _, _ := strings.Cut(b.Checkpoint, "\n\n")
+	body, lines, _ := strings.Cut(b.Checkpoint, "\n\n")
 	a.say("The log's checkpoint: %s", strings.ReplaceAll(body, "\n", ", "))
+	for line := range strings.Lines(lines) {
+		if f := strings.Fields(line); len(f) == 3 {
+			out.Signatures = append(out.Signatures, f[1])
+		}
+	}
+	a.say("Signature lines under it: %s", strings.Join(out.Signatures, ", "))
 	var leaves []bundle.Leaf
 	for _, item := range b.Attestations {
 		leaves = append(leaves, item.Entry)

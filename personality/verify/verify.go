@@ -67,10 +67,12 @@ type Report struct {
 	AsOf      time.Time // quorum time; the seal's own clock if not Witnessed
 	Witnessed bool
 	Stale     string   // why good news from it is too old, or ""
-	Cosigners []string // key names of the cosignatures that verify
-	Results   []Result
-	Subjects  []Subject
-	Notes     []Note
+	Cosigners []string // names of those whose cosignatures verify
+	// Cosignatures are theirs, with the times that they say.
+	Cosignatures []trust.Cosignature
+	Results      []Result
+	Subjects     []Subject
+	Notes        []Note
 
 	byData map[string]int // of Subjects
 }
@@ -232,6 +234,7 @@ func (v *verifier) checkpoint() error {
 	}
 	v.report.Origin, v.report.Size, v.report.Root = cp.Origin, cp.Size, cp.Root
 	v.report.Witnessed, v.report.AsOf = cp.Witnessed, cp.Time
+	v.report.Cosignatures = cp.Cosignatures
 	for _, c := range cp.Cosignatures {
 		v.report.Cosigners = append(v.report.Cosigners, c.Name)
 	}
