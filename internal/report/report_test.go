@@ -153,7 +153,7 @@ func TestMissing(t *testing.T) {
 	}{
 		{"no log", nil, "NONE NONE NONE NONE NONE UNNAMED"},
 		{"a log that is not reached", []check.Evidence{{Origin: origin, Err: errors.New("no route")}}, "NO_EVIDENCE NO_EVIDENCE NO_EVIDENCE NO_EVIDENCE NO_EVIDENCE UNNAMED"},
-		{"and one that is", []check.Evidence{e, {Origin: "log.example/absent", Err: errors.New(strings.Repeat("é", 3000))}}, "NO_EVIDENCE REVOKED NO_EVIDENCE NO_EVIDENCE NO_EVIDENCE UNNAMED"},
+		{"and one that is", []check.Evidence{e, {Origin: "log.example/absent", Err: errors.New(strings.Repeat("é", 3000))}}, "ACTIVE REVOKED ACTIVE NO_EVIDENCE NO_EVIDENCE UNNAMED"},
 		{"a log that contradicts itself", []check.Evidence{{Origin: origin, Err: errors.New("fork"), Contradicts: true}}, "ROLLBACK ROLLBACK ROLLBACK ROLLBACK ROLLBACK UNNAMED"},
 	} {
 		if got := verdicts(open(t, s.save(tt.evidence...)).Result); got != tt.want {

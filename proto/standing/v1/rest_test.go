@@ -88,8 +88,8 @@ func TestREST(t *testing.T) {
 			"SubmitBatch", "POST", "/v1/entries:batch", `{"envelopes":["e30=","W10="]}`, http.StatusOK,
 			&standingv1.SubmitBatchRequest{Envelopes: [][]byte{[]byte("{}"), []byte("[]")}},
 			`{"results":[
-			 {"id":"att:00","index":"9007199254740993","sealedSize":"9007199254740995","duplicate":false,"bundle":"","refusal":null},
-			 {"id":"","index":"0","sealedSize":"0","duplicate":false,"bundle":"",
+			 {"id":"att:00","index":"9007199254740993","sealedSize":"9007199254740995","duplicate":false,"bundle":"","promise":"","refusal":null},
+			 {"id":"","index":"0","sealedSize":"0","duplicate":false,"bundle":"","promise":"",
 			  "refusal":{"code":"party-ended","message":"","nextStep":""}}]}`,
 		},
 		{
@@ -119,7 +119,7 @@ func TestREST(t *testing.T) {
 			"GetLogInfo", "GET", "/v1/log", "", http.StatusOK,
 			&standingv1.GetLogInfoRequest{},
 			`{"origin":"log.example/one","vkeys":[],"size":"9","sealedSize":"0","publishedSize":"0","mapFunction":0,
-			 "admission":"","issuance":"","successor":"","limits":null,"reasonCodes":[],"kinds":[]}`,
+			 "admission":"","issuance":"","successor":"","limits":null,"reasonCodes":[],"kinds":[],"cosigners":[]}`,
 		},
 	}
 	tested := map[string]bool{}
