@@ -156,9 +156,10 @@ next: standingd serve --dir %s --listen 127.0.0.1:2027
 	return err
 }
 
-// memoryLimit is what the collector keeps the process below: half of it is the
-// store's cache and memtables, which grow to their full size in any case, and
-// would be doubled before the next collection. Who sets GOMEMLIMIT knows better.
+// memoryLimit is what the collector keeps the process below: much of the memory
+// is the store's cache, its memtables and the tiles of the map, which grow to their
+// full size in any case, and would be doubled before the next collection. Who sets
+// GOMEMLIMIT knows better.
 const memoryLimit = 640 << 20
 
 func serve(cmd *cobra.Command, dir, listen string) (err error) {
