@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,12 +18,13 @@ func TestCrash(t *testing.T) {
 	ids := l.attest(180)
 	s := newStatic(t, l.Node)
 	leaves := leavesOf(t, l.Node)
-	c := crashcam.New(vfs.NewCrashableMem(), 1)
+	var held atomic.Uint64
+	c := crashcam.New(vfs.NewCrashableMem(), 1, held.Load)
 	m := l.open(c.FS())
 	m.SetChunk(1)
 	for _, size := range []int{4, 104, 300, 302, len(leaves)} {
 		s.add(leaves[len(s.leaves):size]...)
-		if err := m.Sync(t.Context(), s, func(done, _ uint64) { c.Mark(done) }); err != nil {
+		if err := m.Sync(t.Context(), s, func(done, _ uint64) { held.Store(done) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,8 +42,8 @@ func TestCrash(t *testing.T) {
 			}
 			defer close_(t, m)
 			root, err := m.Backend().Root(t.Context())
-			if err != nil || root.Size < img.Mark {
-				return fmt.Errorf("%d leaves of %d: %w", root.Size, img.Mark, err)
+			if err != nil || root.Size < img.Promised {
+				return fmt.Errorf("%d leaves of %d: %w", root.Size, img.Promised, err)
 			}
 			if st, err := m.State(t.Context()); err == nil {
 				err = st.Map.Check(t.Context())
@@ -49,7 +51,7 @@ func TestCrash(t *testing.T) {
 				if err != nil {
 					return err
 				}
-			} else if img.Mark > 4 {
+			} else if img.Promised > 4 {
 				return err
 			}
 			first := uint64(0)
@@ -67,7 +69,7 @@ func TestCrash(t *testing.T) {
 			return err
 		}
 		if err := check(); err != nil {
-			t.Fatalf("image %d, %d leaves held, %s: %v", n, img.Mark, img.What, err)
+			t.Fatalf("image %d, %d leaves held, %s: %v", n, img.Promised, img.What, err)
 		}
 		images[n].FS = nil
 	}

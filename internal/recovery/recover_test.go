@@ -340,7 +340,7 @@ func TestCrash(t *testing.T) {
 		size := l.sealed[7]
 		want := map[string]uint64{"recover": l.size(), "rebuild": size}[name]
 		mem := l.disk(size)
-		c := crashcam.New(mem, 5)
+		c := crashcam.New(mem, 5, func() (nothing struct{}) { return })
 		if err := run(c.FS()); err != nil {
 			t.Fatal(err)
 		}

@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/crashcam"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/witness"
@@ -29,81 +27,41 @@ type acknowledged struct {
 	Result
 }
 
-// image is the world as a crash could leave it.
-type image struct {
-	fs     *vfs.MemFS
-	what   string
-	acked  int    // of camera.acked
+// promised is what an image of the file system has to go with.
+type promised struct {
+	acked  int    // of shoot.acked
 	record []byte // what the witness keeps: it is another machine
 	signed map[uint64]backend.Hash
 }
 
-// camera takes an image before each operation that changes the file system.
-type camera struct {
+type image crashcam.Image[promised]
+
+// shoot is a log under the camera.
+type shoot struct {
 	*rig
 	store *witness.MemStore
 
-	mu     sync.Mutex // also held while files are renamed; see recycler
-	rng    *rand.Rand
-	images []image
-
 	acks  sync.Mutex
-	acked []acknowledged
+	acked []acknowledged // under acks
 }
 
-func (c *camera) String() string { return "camera" }
-
-// MaybeError implements errorfs.Injector. What was acknowledged, cosigned and
-// signed is read before the image is taken: it must be in it.
-func (c *camera) MaybeError(op errorfs.Op) error {
-	if op.Kind.ReadOrWrite() == errorfs.OpIsRead {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// Mostly the extremes: all that was not synced is lost, or none of it.
-	kept := []int{0, 0, 100, 50, 1 + c.rng.IntN(99)}[c.rng.IntN(5)]
-	img := image{what: fmt.Sprintf("operation %d on %s, %d %% kept", op.Kind, op.Path, kept)}
+// promised says what was acknowledged, cosigned and signed by now.
+func (c *shoot) promised() (p promised) {
 	c.acks.Lock()
-	img.acked = len(c.acked)
+	p.acked = len(c.acked)
 	c.acks.Unlock()
-	img.record, _ = c.store.Latest(c.Context(), testOrigin) // it has no errors
+	p.record, _ = c.store.Latest(c.Context(), testOrigin) // it has no errors
 	c.rig.mu.Lock()
-	img.signed = maps.Clone(c.signed)
-	c.rig.mu.Unlock()
-	img.fs = c.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: c.rng})
-	c.images = append(c.images, img)
-	return nil
+	defer c.rig.mu.Unlock()
+	p.signed = maps.Clone(c.signed)
+	return p
 }
 
-// recycler wraps files that are reused, which errorfs leaves out, and keeps the
-// camera still meanwhile: MemFS takes a lock twice there, and a clone in
-// between would wait for ever.
-type recycler struct {
-	vfs.FS
-	c *camera
-}
-
-func (r recycler) ReuseForWrite(from, to string, k vfs.DiskWriteCategory) (vfs.File, error) {
-	r.c.mu.Lock()
-	defer r.c.mu.Unlock()
-	f, err := r.FS.ReuseForWrite(from, to, k)
-	if err != nil {
-		return nil, err
-	}
-	return errorfs.WrapFile(f, r.c), nil
-}
-
-func (r recycler) Link(from, to string) error {
-	r.c.mu.Lock()
-	defer r.c.mu.Unlock()
-	return r.FS.Link(from, to)
-}
-
-// shoot takes turns, each with publication, under the camera.
-func (c *camera) shoot(turns int) {
+// turns takes turns, each with publication, and returns the images.
+func (c *shoot) turns(turns int) []crashcam.Image[promised] {
 	c.Helper()
-	b := c.rig.store(errorfs.Wrap(recycler{c.fs, c}, c))
+	cam := crashcam.New(c.fs, 3, c.promised)
+	b := c.rig.store(cam.FS())
 	s := c.open(b)
 	take := func(entries ...*admission.Entry) {
 		c.Helper()
@@ -135,6 +93,7 @@ func (c *camera) shoot(turns int) {
 		take(batch...)
 	}
 	c.must(b.Close())
+	return cam.Images()
 }
 
 // publishes cosigns and publishes what is signed.
@@ -145,23 +104,23 @@ func (r *rig) publishes(s *Sequencer) error { return s.publishOne(r.Context(), s
 // there and proves; nothing that was ever signed or cosigned contradicts
 // anything else; and the log goes on, with the witness as the crash found it.
 func TestCrash(t *testing.T) {
-	c := &camera{rig: newRig(t), store: new(witness.MemStore), rng: rand.New(rand.NewPCG(3, 4))}
+	c := &shoot{rig: newRig(t), store: new(witness.MemStore)}
 	c.meetWitness(c.store)
-	c.shoot(20)
-	if len(c.images) < 300 {
-		t.Errorf("%d crash images, want 300", len(c.images))
+	images := c.turns(20)
+	if len(images) < 300 {
+		t.Errorf("%d crash images, want 300", len(images))
 	}
-	t.Logf("%d crash images, %d acknowledged entries, %d signed checkpoints", len(c.images), len(c.acked), len(c.signed))
+	t.Logf("%d crash images, %d acknowledged entries, %d signed checkpoints", len(images), len(c.acked), len(c.signed))
 	b := c.rig.store(c.fs)
 	truth := roots(t, b)
 	replay(t, b)
 	c.must(b.Close())
-	for n := range c.images {
-		img := &c.images[n]
+	for n := range images {
+		img := (*image)(&images[n])
 		if !t.Run(fmt.Sprint(n), func(t *testing.T) { img.check(t, c, truth, n%20 == 0) }) {
-			t.Fatalf("image %d, %d acknowledged: %s", n, img.acked, img.what)
+			t.Fatalf("image %d, %d acknowledged: %s", n, img.Promised.acked, img.What)
 		}
-		img.fs = nil
+		img.FS = nil
 	}
 }
 
@@ -188,17 +147,17 @@ func roots(t *testing.T, b backend.Backend) []Hash {
 
 // check opens the image and goes on from it. What it signs after that is a
 // world of its own; what start-up signs is not.
-func (img *image) check(t *testing.T, c *camera, truth []Hash, thorough bool) {
+func (img *image) check(t *testing.T, c *shoot, truth []Hash, thorough bool) {
 	r := &rig{
-		TB: t, fs: img.fs, vkey: c.vkey, clock: c.clock, registrar: c.registrar, party: c.party, signed: img.signed,
+		TB: t, fs: img.FS, vkey: c.vkey, clock: c.clock, registrar: c.registrar, party: c.party, signed: img.Promised.signed,
 	}
 	r.signer = recorder{c.signer.(recorder).Signer, r}
 	store := new(witness.MemStore)
-	if img.record != nil {
-		r.must(store.Update(t.Context(), testOrigin, func([]byte) ([]byte, error) { return img.record, nil }))
+	if img.Promised.record != nil {
+		r.must(store.Update(t.Context(), testOrigin, func([]byte) ([]byte, error) { return img.Promised.record, nil }))
 	}
 	r.meetWitness(store)
-	b := r.store(img.fs)
+	b := r.store(img.FS)
 	defer func() { r.must(b.Close()) }()
 	s := r.open(b)
 	for size, root := range r.signed {
@@ -206,7 +165,7 @@ func (img *image) check(t *testing.T, c *camera, truth []Hash, thorough bool) {
 			t.Errorf("signed root %x at size %d, the log has %x", root, size, truth[size])
 		}
 	}
-	for _, a := range c.acked[:img.acked] {
+	for _, a := range c.acked[:img.Promised.acked] {
 		a.expect(t, b)
 	}
 	// The witness accepts what start-up signed, and what comes then.

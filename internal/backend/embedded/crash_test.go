@@ -3,17 +3,15 @@ package embedded_test
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/backendtest"
 	"github.com/standing-log/standing/internal/backend/embedded"
+	"github.com/standing-log/standing/internal/crashcam"
 )
 
 // step is an Append, or a Swap if it has no leaves.
@@ -37,51 +35,21 @@ func script(turns int) []step {
 	return steps
 }
 
-// camera takes an image of the file system, as a crash could leave it, before
-// each operation that changes it.
-type camera struct {
-	mem *vfs.MemFS
-	// begun and done count steps: a crash may lose those between them.
-	begun, done atomic.Int64
-
-	mu     sync.Mutex
-	rng    *rand.Rand
-	images []image
-}
-
-type image struct {
-	fs          *vfs.MemFS
-	done, begun int64
-	what        string
-}
-
-func (c *camera) String() string { return "camera" }
-
-func (c *camera) MaybeError(op errorfs.Op) error {
-	if op.Kind.ReadOrWrite() == errorfs.OpIsRead {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// Mostly the extremes: all that was not synced is lost, or none of it.
-	kept := []int{0, 0, 100, 50, 1 + c.rng.IntN(99)}[c.rng.IntN(5)]
-	img := image{done: c.done.Load(), what: fmt.Sprintf("operation %d on %s, %d %% kept", op.Kind, op.Path, kept)}
-	img.fs = c.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: c.rng})
-	img.begun = c.begun.Load()
-	c.images = append(c.images, img)
-	return nil
-}
+// image is what a crash could leave, and how many steps were done by then: it may
+// have the next one, too.
+type image crashcam.Image[int64]
 
 // shoot runs the steps against a store under the camera.
-func (c *camera) shoot(t *testing.T, steps []step) {
-	b, err := embedded.Open(t.Context(), small(inject(c.mem, c, &c.mu)))
+func shoot(t *testing.T, steps []step) (images []image) {
+	var done atomic.Int64
+	c := crashcam.New(vfs.NewCrashableMem(), 1, done.Load)
+	b, err := embedded.Open(t.Context(), small(c.FS()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := backendtest.NewStore(b)
 	var signed []byte
 	for _, st := range steps {
-		c.begun.Add(1)
 		if st.swap == nil {
 			s.Grow(t, st.leaves, st.side...)
 		} else if err := s.Swap(t.Context(), []byte("signed"), signed, st.swap); err != nil {
@@ -89,35 +57,38 @@ func (c *camera) shoot(t *testing.T, steps []step) {
 		} else {
 			signed = st.swap
 		}
-		c.done.Add(1)
+		done.Add(1)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	for _, img := range c.Images() {
+		images = append(images, image(img))
+	}
+	return images
 }
 
 // TestCrash opens the store as every crash could leave it: whatever was
 // acknowledged is there and proves, what was under way is there or not, wholly,
 // and the log goes on.
 func TestCrash(t *testing.T) {
-	c := &camera{mem: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(1, 2))}
 	steps := script(35)
-	c.shoot(t, steps)
-	if len(c.images) < 300 {
-		t.Errorf("%d crash images, want 300", len(c.images))
+	images := shoot(t, steps)
+	if len(images) < 300 {
+		t.Errorf("%d crash images, want 300", len(images))
 	}
-	t.Logf("%d crash images", len(c.images))
-	for i, img := range c.images {
+	t.Logf("%d crash images", len(images))
+	for i, img := range images {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			t.Logf("%d of %d steps done: %s", img.done, img.begun, img.what)
+			t.Logf("%d steps done: %s", img.Promised, img.What)
 			img.check(t, steps)
 		})
 	}
 }
 
 func (img image) check(t *testing.T, steps []step) {
-	b, err := embedded.Open(t.Context(), small(img.fs))
+	b, err := embedded.Open(t.Context(), small(img.FS))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,17 +126,17 @@ func (img image) reached(t *testing.T, b backend.Backend, steps []step) int64 {
 		t.Fatal(err)
 	}
 	size, swapped := uint64(0), []byte(nil)
-	for n := int64(0); n <= img.begun; n++ {
+	for n := int64(0); n <= min(img.Promised+1, int64(len(steps))); n++ {
 		if n > 0 {
 			size += uint64(len(steps[n-1].leaves))
 			if st := steps[n-1]; st.swap != nil {
 				swapped = st.swap
 			}
 		}
-		if n >= img.done && root.Size == size && bytes.Equal(signed, swapped) {
+		if n >= img.Promised && root.Size == size && bytes.Equal(signed, swapped) {
 			return n
 		}
 	}
-	t.Fatalf("size %d, signed %q: no state from step %d to %d", root.Size, signed, img.done, img.begun)
+	t.Fatalf("size %d, signed %q: not the state after step %d or the next", root.Size, signed, img.Promised)
 	return 0
 }

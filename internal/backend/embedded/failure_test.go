@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/backendtest"
 	"github.com/standing-log/standing/internal/backend/embedded"
+	"github.com/standing-log/standing/internal/crashcam"
 )
 
 // fault fails the operations that match, once it is on.
@@ -68,7 +68,7 @@ func TestFailure(t *testing.T) {
 
 func testFailure(t *testing.T, f *fault) {
 	mem := vfs.NewCrashableMem()
-	b, err := embedded.Open(t.Context(), small(inject(mem, f, new(sync.Mutex))))
+	b, err := embedded.Open(t.Context(), small(crashcam.Inject(mem, f)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,14 +150,14 @@ func TestFailedRead(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	fill(t, mem)
 	f := &fault{match: on(".sst", errorfs.OpOpen, errorfs.OpFileReadAt), err: syscall.EIO}
-	o := small(inject(mem, f, new(sync.Mutex)))
+	o := small(crashcam.Inject(mem, f))
 	f.on.Store(true)
 	if _, err := embedded.Open(t.Context(), o); err == nil {
 		t.Error("opening without reading: no error")
 	}
 	f.on.Store(false)
 	// A failed store keeps its directory: go on with a copy.
-	o = small(inject(mem.CrashClone(vfs.CrashCloneCfg{}), f, new(sync.Mutex)))
+	o = small(crashcam.Inject(mem.CrashClone(vfs.CrashCloneCfg{}), f))
 	b, err := embedded.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func TestFailedOpen(t *testing.T) {
 				return op.Kind.ReadOrWrite() == errorfs.OpIsWrite && count.Add(1) >= n
 			}}
 			f.on.Store(true)
-			b, err := embedded.Open(t.Context(), small(inject(mem, f, new(sync.Mutex))))
+			b, err := embedded.Open(t.Context(), small(crashcam.Inject(mem, f)))
 			if err == nil {
 				f.on.Store(false)
 				if err := b.Close(); err != nil && !errors.Is(err, embedded.ErrFailed) {
@@ -278,7 +278,7 @@ func faulty(t *testing.T, mem *vfs.MemFS, s *backendtest.Store, n int64, last *i
 	f.on.Store(true)
 	var under [][]byte // an append without an answer
 	var side []backend.Write
-	b, err := embedded.Open(t.Context(), small(inject(mem, f, new(sync.Mutex))))
+	b, err := embedded.Open(t.Context(), small(crashcam.Inject(mem, f)))
 	if err == nil {
 		first := uint64(len(s.Appended))
 		under, side = backendtest.Batch(first, 3, 200)
