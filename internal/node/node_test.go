@@ -157,6 +157,8 @@ func TestOpenRefuses(t *testing.T) {
 		"a batch too large":         {write(configFile, with+"batch: {max: 1000000}\n"), "batch.max"},
 		"a negative interval":       {write(configFile, with+"batch: {interval: -1s}\n"), "batch.interval"},
 		"a negative refresh":        {write(configFile, with+"cosign: {refresh: -1s}\n"), "cosign.refresh"},
+		"an auditor nobody knows":   {write(configFile, with+"cosign: {auditors: [local, auditr]}\n"), `cosign.auditors: trust.policy has no cosigner "auditr"`},
+		"an auditor by its key":     {write(configFile, with+"cosign: {auditors: [auditor.example/a]}\n"), `cosign.auditors: trust.policy has no cosigner "auditor.example/a"`},
 		"not an origin":             {write(configFile, "origin: https://log.example\n"), "origin"},
 		"no origin, but a log":      {write(configFile, "batch: {}\n"), "origin"},
 		"another origin":            {write(configFile, "origin: log.example/other\n"), "log.example/other"},
