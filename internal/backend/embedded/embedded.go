@@ -3,7 +3,7 @@
 //
 // Trillian does what it does in any deployment: its RPC server takes the
 // leaves, its sequencer integrates them into a PREORDERED_LOG tree and computes
-// the root, its server answers with proofs. Only the storage is ours, and with
+// nodes and root, of which proofs are made. Only the storage is ours, and with
 // it the moment of durability: an Append is staged (leaves, indexes, Merkle
 // nodes, root and side writes) and then committed as one synced write.
 // The provider's package doc has the layout of the keys.
@@ -79,7 +79,7 @@ type Store struct {
 	p     *provider.Provider
 	tree  *trillian.Tree
 	clock *clock
-	read  *server.TrillianLogRPCServer
+	nodes nodeCache
 
 	// write serialises Append and Swap, from reading the state that they
 	// depend upon to publishing the picture of what they made of it.
@@ -114,7 +114,6 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 
 func (s *Store) start(ctx context.Context) (err error) {
 	log.InitMetrics(nil) // IntegrateBatch uses them unasked
-	s.read = s.server(s.p.LogStorage())
 	if s.tree, err = s.findTree(ctx); err != nil {
 		return err
 	}
@@ -171,7 +170,7 @@ func (s *Store) initTree(ctx context.Context, t *trillian.Tree) error {
 	if !errors.Is(err, storage.ErrTreeNeedsInit) {
 		return err
 	}
-	_, err = s.read.InitLog(trees.NewContext(ctx, t), &trillian.InitLogRequest{LogId: t.TreeId})
+	_, err = s.server(s.p.LogStorage()).InitLog(trees.NewContext(ctx, t), &trillian.InitLogRequest{LogId: t.TreeId})
 	return err
 }
 

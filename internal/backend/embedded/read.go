@@ -2,11 +2,10 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/google/trillian"
-	"github.com/google/trillian/trees"
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
 )
@@ -21,27 +20,18 @@ func (s *Store) Leaves(ctx context.Context, first, n uint64) ([][]byte, error) {
 		return nil, err
 	}
 	defer s.leave()
-	size := s.now.root().Size
+	pic := s.now.borrow()
+	defer s.now.release(pic)
+	size := pic.root.Size
 	if first >= size {
 		return nil, beyond("leaf", first, size)
 	}
-	// Trillian returns leaves that are not integrated, too: clip.
-	n = min(n, size-first, maxLeaves)
-	if n == 0 {
+	if n = min(n, size-first, maxLeaves); n == 0 {
 		return nil, nil
 	}
-	resp, err := s.read.GetLeavesByRange(trees.NewContext(ctx, s.tree), &trillian.GetLeavesByRangeRequest{
-		LogId: s.tree.TreeId, StartIndex: int64(first), Count: int64(n),
-	})
+	leaves, err := pic.snap.Leaves(s.tree.TreeId, first, n)
 	if err != nil {
 		return nil, fmt.Errorf("reading leaves from %d: %w", first, err)
-	}
-	if len(resp.Leaves) == 0 {
-		return nil, fmt.Errorf("%w: no leaf %d, tree size is %d", ErrDamaged, first, size)
-	}
-	leaves := make([][]byte, len(resp.Leaves))
-	for i, l := range resp.Leaves {
-		leaves[i] = l.LeafValue
 	}
 	return leaves, nil
 }
@@ -77,20 +67,23 @@ func (s *Store) InclusionProof(ctx context.Context, index, size uint64) ([]backe
 		return nil, err
 	}
 	defer s.leave()
-	// Trillian answers with no proof and no error beyond its root.
-	if last := s.now.root().Size; size > last {
+	pic := s.now.borrow()
+	defer s.now.release(pic)
+	if last := pic.root.Size; size > last {
 		return nil, beyond("size", size, last)
 	}
 	if index >= size {
 		return nil, beyond("leaf", index, size)
 	}
-	resp, err := s.read.GetInclusionProof(trees.NewContext(ctx, s.tree), &trillian.GetInclusionProofRequest{
-		LogId: s.tree.TreeId, LeafIndex: int64(index), TreeSize: int64(size),
-	})
+	want, err := proof.Inclusion(index, size)
+	if err != nil {
+		return nil, err
+	}
+	path, err := s.path(pic, want)
 	if err != nil {
 		return nil, fmt.Errorf("proving leaf %d in size %d: %w", index, size, err)
 	}
-	return hashesOf(resp.Proof)
+	return path, nil
 }
 
 // ConsistencyProof implements backend.Backend.
@@ -99,7 +92,9 @@ func (s *Store) ConsistencyProof(ctx context.Context, from, to uint64) ([]backen
 		return nil, err
 	}
 	defer s.leave()
-	if last := s.now.root().Size; to > last {
+	pic := s.now.borrow()
+	defer s.now.release(pic)
+	if last := pic.root.Size; to > last {
 		return nil, beyond("size", to, last)
 	}
 	if from > to {
@@ -108,29 +103,39 @@ func (s *Store) ConsistencyProof(ctx context.Context, from, to uint64) ([]backen
 	if from == 0 || from == to {
 		return nil, nil
 	}
-	resp, err := s.read.GetConsistencyProof(trees.NewContext(ctx, s.tree), &trillian.GetConsistencyProofRequest{
-		LogId: s.tree.TreeId, FirstTreeSize: int64(from), SecondTreeSize: int64(to),
-	})
+	want, err := proof.Consistency(from, to)
+	if err != nil {
+		return nil, err
+	}
+	path, err := s.path(pic, want)
 	if err != nil {
 		return nil, fmt.Errorf("proving size %d in size %d: %w", from, to, err)
 	}
-	return hashesOf(resp.Proof)
+	return path, nil
+}
+
+// path makes a proof of Trillian's Merkle nodes, as Trillian's server does. That
+// takes a snapshot of its own each time, which waits for whoever changes the set
+// of tables, and reads every node from it.
+func (s *Store) path(pic *picture, want proof.Nodes) ([]backend.Hash, error) {
+	nodes := make([][]byte, len(want.IDs))
+	for i, id := range want.IDs {
+		var err error
+		if nodes[i], err = s.nodes.get(pic, s.tree.TreeId, id); err != nil {
+			return nil, err
+		}
+	}
+	path, err := want.Rehash(nodes, rfc6962.DefaultHasher.HashChildren)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]backend.Hash, len(path))
+	for i := range path {
+		hashes[i] = backend.Hash(path[i])
+	}
+	return hashes, nil
 }
 
 func beyond(what string, is, size uint64) error {
 	return fmt.Errorf("%w: %s %d, tree size is %d", backend.ErrOutOfRange, what, is, size)
-}
-
-func hashesOf(p *trillian.Proof) ([]backend.Hash, error) {
-	if p == nil {
-		return nil, errors.New("no proof from Trillian")
-	}
-	hashes := make([]backend.Hash, len(p.Hashes))
-	for i, h := range p.Hashes {
-		if len(h) != len(hashes[i]) {
-			return nil, fmt.Errorf("proof hash of %d bytes from Trillian", len(h))
-		}
-		hashes[i] = backend.Hash(h)
-	}
-	return hashes, nil
 }

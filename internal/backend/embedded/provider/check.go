@@ -25,7 +25,7 @@ func (p *Provider) CheckLeaves(ctx context.Context, tree int64, fn func(*trillia
 	leaves := uint64(0)
 	all := prefix(spaceLeaf, tree, 0)
 	if err := scan(snap, all, after(all), func(key, value []byte) (bool, error) {
-		l, err := parseRecord(value, lastUint64(key))
+		l, err := parseRecord(bytes.Clone(value), lastUint64(key))
 		if err == nil && lastUint64(key) != leaves {
 			err = fmt.Errorf("%w: leaf %d is missing", ErrDamaged, leaves)
 		}

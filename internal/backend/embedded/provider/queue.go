@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (t *logTX) dequeue(limit int) ([]*trillian.LogLeaf, error) {
 	from := queueKey(t.tree.TreeId, t.dequeued)
 	to := after(prefix(spaceQueue, t.tree.TreeId, 0))
 	err := scan(t.r, from, to, func(key, value []byte) (bool, error) {
-		l, err := parseRecord(value, 0)
+		l, err := parseRecord(bytes.Clone(value), 0)
 		if err != nil {
 			return false, err
 		}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -158,16 +159,16 @@ func (t *readTX) leaves(start, count, limit uint64) (leaves []*trillian.LogLeaf,
 	if end := start + count; end > start {
 		to = leafKey(t.tree.TreeId, end)
 	}
-	var bytes uint64
+	var sum uint64
 	err = scan(t.r, from, to, func(key, value []byte) (bool, error) {
 		if lastUint64(key) != start+uint64(len(leaves)) {
 			return false, nil
 		}
-		if bytes += uint64(len(value)); bytes > limit && len(leaves) > 0 {
+		if sum += uint64(len(value)); sum > limit && len(leaves) > 0 {
 			full = false
 			return false, nil
 		}
-		l, err := parseRecord(value, lastUint64(key))
+		l, err := parseRecord(bytes.Clone(value), lastUint64(key))
 		leaves = append(leaves, l)
 		return true, err
 	})
@@ -182,7 +183,7 @@ func (t *readTX) leafAt(p place) (*trillian.LogLeaf, error) {
 		return nil, err
 	}
 	if value == nil {
-		return nil, fmt.Errorf("no leaf at %c %d in tree %d", p.space, p.at, t.tree.TreeId)
+		return nil, noLeaf(t.tree.TreeId, p)
 	}
 	if p.space == spaceQueue {
 		p.at = 0

@@ -56,7 +56,7 @@ func appendRecord(b []byte, l *trillian.LogLeaf, queued, integrated time.Time) [
 	return append(b, l.LeafValue...)
 }
 
-// parseRecord reads a record into a leaf, copying it once.
+// parseRecord reads a record into a leaf, which keeps b.
 func parseRecord(b []byte, index uint64) (*trillian.LogLeaf, error) {
 	if len(b) < recordFixed || b[0] != recordVersion {
 		return nil, errRecord
@@ -64,7 +64,6 @@ func parseRecord(b []byte, index uint64) (*trillian.LogLeaf, error) {
 	if index > math.MaxInt64 {
 		return nil, fmt.Errorf("%w: index %d", errRecord, index)
 	}
-	b = append([]byte(nil), b...)
 	l := &trillian.LogLeaf{
 		LeafIndex:          int64(index),
 		MerkleLeafHash:     b[1 : 1+hashLen : 1+hashLen],

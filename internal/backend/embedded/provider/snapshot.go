@@ -2,9 +2,11 @@ package provider
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/trillian"
+	"github.com/transparency-dev/merkle/compact"
 )
 
 // Snapshot is the store as of one moment, read-only and safe for concurrent
@@ -55,6 +57,50 @@ func (s *Snapshot) Nodes(tree int64, level uint, first, n uint64) ([][32]byte, e
 		return nil, err
 	}
 	return nodes(s.snap, tree, level, first, n)
+}
+
+// Node returns the hash of one node, and fails if it is not stored.
+func (s *Snapshot) Node(tree int64, id compact.NodeID) ([]byte, error) {
+	if err := s.p.Err(); err != nil {
+		return nil, err
+	}
+	hash, err := get(s.snap, nodeKey(tree, id))
+	if err == nil && len(hash) != hashLen {
+		err = noNode(tree, id)
+	}
+	return hash, err
+}
+
+// Leaves returns the values of up to n leaves from first on: at least one, and
+// fewer than n only after a few megabytes. It fails if one is not stored.
+func (s *Snapshot) Leaves(tree int64, first, n uint64) ([][]byte, error) {
+	if err := s.p.Err(); err != nil {
+		return nil, err
+	}
+	tx := readTX{r: s.snap, tree: &trillian.Tree{TreeId: tree}}
+	if n == 1 {
+		// A look-up reads fewer tables than an iterator, which cannot ask their
+		// filters.
+		l, err := tx.leafAt(place{spaceLeaf, first})
+		return [][]byte{l.GetLeafValue()}, err
+	}
+	leaves, all, err := tx.leaves(first, n, maxReply)
+	if err == nil && all && uint64(len(leaves)) < n {
+		err = noLeaf(tree, place{spaceLeaf, first + uint64(len(leaves))})
+	}
+	values := make([][]byte, len(leaves))
+	for i, l := range leaves {
+		values[i] = l.LeafValue
+	}
+	return values, err
+}
+
+func noLeaf(tree int64, p place) error {
+	return fmt.Errorf("%w: no leaf at %c %d in tree %d", ErrDamaged, p.space, p.at, tree)
+}
+
+func noNode(tree int64, id compact.NodeID) error {
+	return fmt.Errorf("%w: no node at level %d, index %d in tree %d", ErrDamaged, id.Level, id.Index, tree)
 }
 
 // LatestSignedLogRoot returns the tree's root.

@@ -233,7 +233,7 @@ func nodes(r pebble.Reader, tree int64, level uint, first, n uint64) ([][hashLen
 		return true, nil
 	})
 	if err == nil && uint64(len(hashes)) != n {
-		err = fmt.Errorf("%w: no node at level %d, index %d in tree %d", ErrDamaged, level, first+uint64(len(hashes)), tree)
+		err = noNode(tree, compact.NodeID{Level: level, Index: first + uint64(len(hashes))})
 	}
 	return hashes, err
 }
