@@ -7,7 +7,6 @@ import (
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
@@ -50,7 +49,6 @@ type maker struct {
 	max   int
 	have  map[part]bool
 	order []part // of have
-	keys  map[Hash]*mapfn.KeyRecord
 }
 
 // part is something that stands in a bundle once: a namespace with the data of a
@@ -69,14 +67,14 @@ const (
 )
 
 func (s *State) newMaker(max int) *maker {
-	m := &maker{State: s, max: min(max, bundle.MaxSize), have: map[part]bool{}, keys: map[Hash]*mapfn.KeyRecord{}, b: bundle.Bundle{
+	m := &maker{State: s, max: min(max, bundle.MaxSize), have: map[part]bool{}, b: bundle.Bundle{
 		MediaType:  bundle.MediaType,
 		Checkpoint: string(s.Checkpoint),
-		Seal:       bundle.Seal{Leaf: string(s.sealLeaf), Path: s.sealPath},
+		Seal:       s.under.seal.shown,
 		// What no subject names is empty, and not missing.
 		Attestations: bundle.List[bundle.Attestation]{}, Keys: bundle.List[bundle.Key]{}, Parties: bundle.List[bundle.Party]{},
 	}}
-	m.size = cost(2*len(s.Checkpoint)+2*len(s.sealLeaf), 32*len(s.sealPath)) + 512
+	m.size = cost(2*len(s.Checkpoint)+2*len(m.b.Seal.Leaf), 32*len(m.b.Seal.Path)) + 512
 	return m
 }
 
@@ -152,7 +150,7 @@ func (m *maker) attestation(id Hash) (r mapfn.AttestationRecord, err error) {
 	if err != nil {
 		return r, err
 	}
-	if err := m.matches(leaf, r.Leaf); err != nil {
+	if err := matches(leaf, r.Leaf); err != nil {
 		return r, err
 	}
 	e, err := entry.Parse(leaf)
@@ -187,7 +185,7 @@ func (m *maker) behind(e *entry.Entry, r mapfn.AttestationRecord) error {
 	return nil
 }
 
-func (m *maker) matches(leaf []byte, want mapfn.Hex) error {
+func matches(leaf []byte, want mapfn.Hex) error {
 	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != Hash(want) {
 		return damaged("the stored leaf is not the one its record names")
 	}
@@ -196,53 +194,22 @@ func (m *maker) matches(leaf []byte, want mapfn.Hex) error {
 
 // key adds the key with its party, once.
 func (m *maker) key(id Hash) (*mapfn.KeyRecord, error) {
+	i, err := m.under.issuer(m.State, id)
+	if err != nil {
+		return nil, err
+	}
 	if !m.once(part{byte(mapfn.NSKey), id}) {
-		return m.keys[id], nil
+		return &i.record, nil
 	}
-	b, p, err := m.record(mapfn.NSKey, id[:])
-	if err != nil {
+	m.b.Keys = append(m.b.Keys, i.key)
+	if err := m.take(cost(len(i.key.Record), len(i.key.SPKI), len(i.key.Proof))); err != nil {
 		return nil, err
 	}
-	k, err := mapfn.ParseKey(b)
-	if err != nil {
-		return nil, err
+	if !m.once(part{byte(mapfn.NSParty), Hash(*i.record.Party)}) {
+		return &i.record, nil
 	}
-	spki, err := sequencer.KeyStore{Backend: m.p.backend}.SPKI(id)
-	if err != nil {
-		return nil, err
-	}
-	if spki == nil {
-		return nil, damaged("key %x is missing", id)
-	}
-	m.keys[id] = &k
-	m.b.Keys = append(m.b.Keys, bundle.Key{SPKI: spki, Record: b, Proof: p})
-	if err := m.take(cost(len(b), len(spki), len(p))); err != nil {
-		return nil, err
-	}
-	return &k, m.party(Hash(*k.Party))
-}
-
-func (m *maker) party(id Hash) error {
-	if !m.once(part{byte(mapfn.NSParty), id}) {
-		return nil
-	}
-	b, p, err := m.record(mapfn.NSParty, id[:])
-	if err != nil {
-		return err
-	}
-	r, err := mapfn.ParseParty(b)
-	if err != nil {
-		return err
-	}
-	leaves, err := m.p.backend.Leaves(m.ctx, r.Issued, 1)
-	if err != nil {
-		return err
-	}
-	if err := m.matches(leaves[0], r.Leaf); err != nil {
-		return err
-	}
-	m.b.Parties = append(m.b.Parties, bundle.Party{Entry: leaves[0], Record: b, Proof: p})
-	return m.take(cost(len(leaves[0])+len(b), len(p)))
+	m.b.Parties = append(m.b.Parties, i.party)
+	return &i.record, m.take(cost(len(i.party.Entry)+len(i.party.Record), len(i.party.Proof)))
 }
 
 // programme adds a programme with its newest rules, once.
@@ -262,7 +229,7 @@ func (m *maker) programme(id Hash) error {
 	if err != nil {
 		return err
 	}
-	if err := m.matches(leaf, r.Leaf); err != nil {
+	if err := matches(leaf, r.Leaf); err != nil {
 		return err
 	}
 	m.b.Programmes = append(m.b.Programmes, bundle.Programme{ID: bundle.ID(id), Entry: leaf, Record: b, Proof: p})

@@ -6,22 +6,20 @@
 //   - Every answer is about one published checkpoint, whatever is appended
 //     meanwhile.
 //   - No bundle leaves whose hash paths were not verified here against that
-//     checkpoint. (Its signatures were, at admission.)
+//     checkpoint: those that many bundles share, once. (Its signatures were, at
+//     admission.)
 package prover
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"sync/atomic"
-	"time"
+	"sync"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
-	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
@@ -38,13 +36,9 @@ type Prover struct {
 	backend backend.Backend
 	policy  *trust.Policy
 	cache   *mapstore.Cache
-	opened  atomic.Pointer[opened] // the checkpoint verified last
-}
 
-// opened is a checkpoint that was verified.
-type opened struct {
-	note []byte
-	body trust.Body
+	mu     sync.Mutex
+	newest *published // verified last
 }
 
 // New returns a Prover. The cache is the one of the log's sequencer.
@@ -57,34 +51,12 @@ func New(b backend.Backend, policy *trust.Policy, cache *mapstore.Cache) *Prover
 func (p *Prover) Checkpoint() ([]byte, error) {
 	view := p.backend.View()
 	defer view.Close()
-	cp, _, err := p.checkpoint(view)
-	return cp, err
+	cp, err := p.published(view)
+	if cp == nil {
+		return nil, err
+	}
+	return cp.note, nil
 }
-
-func (p *Prover) checkpoint(view backend.View) ([]byte, trust.Body, error) {
-	note, err := sequencer.PublishedIn(view)
-	if err != nil || note == nil {
-		return nil, trust.Body{}, err
-	}
-	if last := p.opened.Load(); last != nil && bytes.Equal(last.note, note) {
-		return note, last.body, nil
-	}
-	cp, err := p.policy.OpenLogSigned(note)
-	if err != nil {
-		return nil, trust.Body{}, damaged("the published checkpoint: %w", err)
-	}
-	// Whether a time lies in the future is for readers to judge, by their own
-	// clocks. Without a quorum, either a line is damaged or the trust file is
-	// another than at the last start: the next publication settles it.
-	if _, err := p.policy.QuorumTime(cp.Cosignatures, endOfTime); err != nil {
-		return nil, trust.Body{}, fmt.Errorf("the published checkpoint: %w", err)
-	}
-	p.opened.Store(&opened{note, cp.Body})
-	return note, cp.Body, nil
-}
-
-// endOfTime is later than any cosignature.
-var endOfTime = time.Unix(1<<40, 0)
 
 // damaged is an error of class backend.ErrDamaged.
 func damaged(format string, args ...any) error {
@@ -96,12 +68,11 @@ type State struct {
 	p          *Prover
 	ctx        context.Context
 	view       backend.View
+	under      *published
 	Map        *mapstore.Snapshot
 	Checkpoint []byte // the signed note
 	trust.Body
-	Seal     *seal.Seal
-	sealLeaf []byte
-	sealPath []Hash
+	Seal *seal.Seal
 }
 
 // Open returns the state at the newest published checkpoint. It fails with
@@ -120,20 +91,18 @@ func (s *State) Close() { s.view.Close() }
 
 func (s *State) open() error {
 	var err error
-	if s.Checkpoint, s.Body, err = s.p.checkpoint(s.view); err != nil {
+	if s.under, err = s.p.published(s.view); err != nil {
 		return err
 	}
-	if s.Checkpoint == nil {
+	if s.under == nil {
 		return reason.Errorf(reason.NotFound, "nothing is published yet")
 	}
+	s.Checkpoint, s.Body = s.under.note, s.under.body
 	if s.Map, err = mapstore.OpenAt(s.view, s.p.cache, s.Size); err != nil {
 		return fmt.Errorf("the map at size %d: %w", s.Size, err)
 	}
-	if s.sealLeaf, s.sealPath, err = s.leaf(s.Size - 1); err != nil {
+	if s.Seal, err = s.under.sealed(s); err != nil {
 		return err
-	}
-	if s.Seal, err = seal.Parse(s.sealLeaf); err != nil {
-		return damaged("leaf %d: %w", s.Size-1, err)
 	}
 	list, err := s.Map.WithdrawalRoot()
 	if err != nil {
