@@ -82,17 +82,23 @@ func (s *Snapshot) Leaves(tree int64, first, n uint64) ([][]byte, error) {
 		// A look-up reads fewer tables than an iterator, which cannot ask their
 		// filters.
 		l, err := tx.leafAt(place{spaceLeaf, first})
-		return [][]byte{l.GetLeafValue()}, err
+		if err != nil {
+			return nil, err
+		}
+		return [][]byte{l.LeafValue}, nil
 	}
 	leaves, all, err := tx.leaves(first, n, maxReply)
-	if err == nil && all && uint64(len(leaves)) < n {
-		err = noLeaf(tree, place{spaceLeaf, first + uint64(len(leaves))})
+	if err != nil {
+		return nil, err
+	}
+	if all && uint64(len(leaves)) < n {
+		return nil, noLeaf(tree, place{spaceLeaf, first + uint64(len(leaves))})
 	}
 	values := make([][]byte, len(leaves))
 	for i, l := range leaves {
 		values[i] = l.LeafValue
 	}
-	return values, err
+	return values, nil
 }
 
 func noLeaf(tree int64, p place) error {
