@@ -228,8 +228,14 @@ func TestCheckStatus(t *testing.T) {
 	if as := resp.GetAsOf(); as.GetSize() != w.size() || as.GetTime() != w.Unix() {
 		t.Errorf("as of %v", as)
 	}
+	if cp, err := w.Policy.Open(resp.GetCheckpoint(), w.Now()); err != nil || cp.Size != w.size() || len(cp.Cosignatures) == 0 {
+		t.Errorf("the checkpoint of the answers: %+v, %v", cp, err)
+	}
 	rest, err := w.client.Status(t.Context(), subjects...)
 	w.check(err)
+	if string(rest.Checkpoint) != string(resp.GetCheckpoint()) {
+		t.Errorf("the client has checkpoint %q", rest.Checkpoint)
+	}
 	for i, want := range rows {
 		got, verdict := resp.GetResults()[i], ""
 		if a := got.GetAttestations(); len(a) > 0 {

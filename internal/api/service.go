@@ -212,7 +212,9 @@ func (s *Service) CheckStatus(ctx context.Context, r *standingv1.CheckStatusRequ
 	if err != nil {
 		return nil, s.status(err)
 	}
-	out := &standingv1.CheckStatusResponse{AsOf: &standingv1.AsOf{Size: state.Size, Time: uint64(asOf.Unix())}}
+	out := &standingv1.CheckStatusResponse{
+		AsOf: &standingv1.AsOf{Size: state.Size, Time: uint64(asOf.Unix())}, Checkpoint: state.Checkpoint,
+	}
 	total := 0
 	for _, subject := range r.GetSubjects() {
 		found := &standingv1.SubjectStatus{Subject: subject}

@@ -62,6 +62,15 @@ func TestFederated(t *testing.T) {
 	if out := ask(0, "check", s.attested); !strings.Contains(out, "1 component: 1 ACTIVE; 1 attestation about them") || strings.Count(out, ", as of ") != 2 {
 		t.Errorf("%s", out)
 	}
+	if len(one.Cosigned) != 1 || one.Cosigned[0].By != "w1" || len(two.Cosigned) != 1 || two.Cosigned[0].By != "w2" || one.Doubt != "" {
+		t.Errorf("cosigned by %+v and %+v: %s", one.Cosigned, two.Cosigned, one.Doubt)
+	}
+	// What each log publishes is not cosigned as this trust file asks.
+	s.write("all.policy", trust+"group all all w1 w2\nquorum all\n")
+	if out := s.run(3, "status", "pkg:npm/widget", "--trust", "all.policy"); strings.Count(out, "Its checkpoint is cosigned by w") != 2 ||
+		strings.Count(out, "It does not count under your trust file: ") != 2 || !strings.Contains(out, "pkg:npm/widget: ACTIVE att:") {
+		t.Errorf("%s", out)
+	}
 	ask(2, "status", "pkg:npm/widget", "--save", "x.standing.json")
 	// A witness in the hand that runs the log is no second opinion; the other log
 	// has another, and stays good.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/standing-log/standing/personality/trust"
 	"github.com/standing-log/standing/personality/verify"
 )
 
@@ -78,6 +79,13 @@ type cosigned struct {
 	At string `json:"at"` // by the cosigner's own clock
 }
 
+func cosignedBy(cosignatures []trust.Cosignature) (out []cosigned) {
+	for _, c := range cosignatures {
+		out = append(out, cosigned{c.Name, time.Unix(c.Unix, 0).UTC().Format(time.RFC3339)})
+	}
+	return out
+}
+
 type causeJSON struct {
 	Verdict string `json:"verdict"`
 	Detail  string `json:"detail"`
@@ -94,9 +102,7 @@ func reportOutput(r *verify.Report, in *atHand, code int) reportJSON {
 		out.Error = r.Err.Error()
 		return out
 	}
-	for _, c := range r.Cosignatures {
-		out.Cosigned = append(out.Cosigned, cosigned{c.Name, time.Unix(c.Unix, 0).UTC().Format(time.RFC3339)})
-	}
+	out.Cosigned = cosignedBy(r.Cosignatures)
 	out.Root, out.AsOf = fmt.Sprintf("%x", r.Root), r.AsOf.UTC().Format(time.RFC3339)
 	for _, result := range r.Results {
 		j := resultJSON{ID: result.ID, Verdict: result.Verdict.String(), Index: result.Index,

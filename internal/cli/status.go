@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,11 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/lint"
 	"github.com/standing-log/standing/personality/client"
 	"github.com/standing-log/standing/personality/trust"
-	"github.com/standing-log/standing/personality/verify"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -22,15 +21,17 @@ func (a *app) statusCommand() *cobra.Command {
 Asks every log that you trust what it holds about subjects: purls, digests (sha256:<hex>) or ids
 (att:<hex>, or prog:<hex> for a programme). Asking reveals the subject to the logs, and
 the answers are not proven: "standing verify" judges a bundle in private. Each log
-answers for itself, as of a time of its own; one that is down or stale takes nothing
-from what the others say.
+answers for itself, as of a time of its own, and shows who has cosigned the checkpoint
+that it rests on; one that is down, slow or stale takes nothing from what the others
+say. They are asked at once, and have 20 seconds.
 
   --log ORIGIN|URL   ask this log only
   --save FILE        also fetch a bundle that proves what the log holds, and that it
                      is all, as FILE, for "standing verify" and your files: of one log
 
 Exit code 0 if every attestation found stands, or none is found; 1 if one does not;
-75 if none does not, and a log was not reached.`,
+3 if none does not, and a checkpoint is too old, or not cosigned as your trust file
+asks; 75 if none does not, and a log was not reached.`,
 		cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
 			return a.status(cmd.Context(), log, save, args)
 		})
@@ -41,10 +42,15 @@ Exit code 0 if every attestation found stands, or none is found; 1 if one does n
 
 // logStatus is what one log says.
 type logStatus struct {
-	Log     string                 `json:"log"`
-	AsOf    *client.AsOf           `json:"asOf,omitempty"`
-	Results []client.SubjectStatus `json:"results"`
-	Error   string                 `json:"error,omitempty"` // why it says nothing
+	Log  string       `json:"log"`
+	AsOf *client.AsOf `json:"asOf,omitempty"`
+	// Cosigned are the cosignatures that verify, of the checkpoint of that state.
+	Cosigned []cosigned             `json:"cosigned,omitempty"`
+	Doubt    string                 `json:"doubt,omitempty"` // why the checkpoint does not count
+	Results  []client.SubjectStatus `json:"results"`
+	Error    string                 `json:"error,omitempty"` // why it says nothing
+
+	err error // the same
 }
 
 func (a *app) status(ctx context.Context, log, save string, args []string) error {
@@ -60,30 +66,88 @@ func (a *app) status(ctx context.Context, log, save string, args []string) error
 		_, err := pickLog(policy, "")
 		return err // which names them
 	}
+	answers := a.askAll(ctx, logs, policy, canonical(args))
 	code := exitStands
-	var all []logStatus
-	for _, l := range logs {
-		c, err := l.dial(client.Config{})
-		if err != nil {
+	var all []*logStatus
+	for i := range logs {
+		s := <-answers[i]
+		if s.err != nil && (len(logs) == 1 || ctx.Err() != nil) {
+			return s.err
+		}
+		code = graver(code, a.printLog(s))
+		all = append(all, s)
+	}
+	if save != "" {
+		if err := a.saveBundle(ctx, logs[0], save, policy, all[0].Results); err != nil {
 			return err
-		}
-		s, own, err := a.statusOf(ctx, l, c, canonical(args))
-		if err != nil {
-			if len(logs) == 1 || ctx.Err() != nil {
-				return err
-			}
-			a.say("%s says nothing: %v", l.Origin, err)
-		}
-		code = graver(code, own)
-		all = append(all, *s)
-		if save != "" {
-			if err := a.saveBundle(ctx, c, save, policy, s.Results); err != nil {
-				return err
-			}
 		}
 	}
 	a.result(map[string]any{"logs": all, "exit": code})
 	return quiet(code)
+}
+
+// answerTime is how long a log may take to answer.
+const answerTime = 20 * time.Second
+
+// askAll asks all logs at once, of which a trust file has 64 at most: none waits
+// for another that is slow. There is one answer in each channel.
+func (a *app) askAll(ctx context.Context, logs []target, policy *trust.Policy, subjects []string) []chan *logStatus {
+	answers := make([]chan *logStatus, len(logs))
+	for i, l := range logs {
+		a.note("Asking %s: it learns what you are interested in.", l.Origin)
+		answers[i] = make(chan *logStatus, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(ctx, answerTime)
+			defer cancel()
+			answers[i] <- a.ask(ctx, l, policy, subjects)
+		}()
+	}
+	return answers
+}
+
+// ask asks one log.
+func (a *app) ask(ctx context.Context, l target, policy *trust.Policy, subjects []string) *logStatus {
+	out := &logStatus{Log: l.Origin, Results: []client.SubjectStatus{}}
+	c, err := l.dial(client.Config{})
+	for part := range slices.Chunk(subjects, 50) {
+		var s *client.Status
+		if err == nil {
+			s, err = c.Status(ctx, part...)
+		}
+		if err != nil {
+			return &logStatus{Log: l.Origin, Results: []client.SubjectStatus{}, Error: err.Error(), err: err}
+		}
+		// Of several answers the first is the oldest: all are as of then, or later.
+		if out.AsOf == nil {
+			out.AsOf = &s.AsOf
+			a.cosigners(out, policy, s.Checkpoint)
+		}
+		out.Results = append(out.Results, s.Results...)
+	}
+	return out
+}
+
+// cosigners fills in who has cosigned the checkpoint that an answer rests on, or
+// why it does not count.
+func (a *app) cosigners(s *logStatus, policy *trust.Policy, note []byte) {
+	cp, err := policy.Open(note, a.now())
+	if err == nil && cp.Witnessed {
+		s.AsOf.Time = uint64(cp.Time.Unix()) // the log may count others than we do
+	}
+	if errors.Is(err, trust.ErrQuorum) {
+		if signed, signedErr := policy.OpenLogSigned(note); signedErr == nil {
+			cp = signed // and there may be some who have
+		}
+	}
+	if cp != nil && (cp.Origin != s.Log || cp.Size != s.AsOf.Size) {
+		cp, err = nil, fmt.Errorf("it is of %s, size %d", cp.Origin, cp.Size)
+	}
+	if err != nil {
+		s.Doubt = err.Error()
+	}
+	if cp != nil {
+		s.Cosigned = cosignedBy(cp.Cosignatures)
+	}
 }
 
 // graver returns the exit code that says more: bad news counts, whoever could
@@ -107,31 +171,41 @@ func canonical(args []string) []string {
 	return subjects
 }
 
-// statusOf asks one log, and prints what it says.
-func (a *app) statusOf(ctx context.Context, l target, c *client.Client, subjects []string) (*logStatus, int, error) {
-	a.note("Asking %s: it learns what you are interested in.", l.Origin)
-	out := &logStatus{Log: l.Origin, Results: []client.SubjectStatus{}}
-	for part := range slices.Chunk(subjects, 50) {
-		s, err := c.Status(ctx, part...)
-		if err != nil {
-			out.Results, out.AsOf, out.Error = []client.SubjectStatus{}, nil, err.Error()
-			if client.Temporary(err) {
-				return out, exitUnreachable, err
-			}
-			return out, exitCannotTell, err
+// printLog prints what a log says and returns the exit code it asks for.
+func (a *app) printLog(s *logStatus) int {
+	if s.err != nil {
+		a.say("%s says nothing: %v", s.Log, s.err)
+		if client.Temporary(s.err) {
+			return exitUnreachable
 		}
-		out.Results, out.AsOf = append(out.Results, s.Results...), &s.AsOf
+		return exitCannotTell
 	}
 	code := exitStands
-	for _, r := range out.Results {
+	for _, r := range s.Results {
 		code = graver(code, a.printStatus(r))
 	}
-	if uint64(a.now().Unix()) > out.AsOf.Time+uint64(a.maxAge/time.Second) {
-		a.note("The newest state of %s is of %s, older than --max-age.", l.Origin, day(out.AsOf.Time))
+	a.say("%s says so as of %s, %d leaves. This is no evidence.", s.Log, day(s.AsOf.Time), s.AsOf.Size)
+	a.say("  Its checkpoint is cosigned by %s.", cosignersText(s.Cosigned))
+	if s.Doubt != "" {
+		a.say("  It does not count under your trust file: %s.", s.Doubt)
 		code = graver(code, exitCannotTell)
 	}
-	a.say("%s says so as of %s, %d leaves. This is no evidence.", l.Origin, day(out.AsOf.Time), out.AsOf.Size)
-	return out, code, nil
+	if uint64(a.now().Unix()) > s.AsOf.Time+uint64(a.maxAge/time.Second) {
+		a.note("The newest state of %s is of %s, older than --max-age.", s.Log, day(s.AsOf.Time))
+		code = graver(code, exitCannotTell)
+	}
+	return code
+}
+
+func cosignersText(all []cosigned) string {
+	var by []string
+	for _, c := range all {
+		by = append(by, c.By+" ("+c.At+")")
+	}
+	if len(by) == 0 {
+		return "nobody in your trust file"
+	}
+	return strings.Join(by, ", ")
 }
 
 // printStatus prints one answer and returns the exit code it asks for.
@@ -185,54 +259,4 @@ func (a *app) printProgramme(p *client.Programme) {
 		members = strings.Join(p.Members, ", ")
 	}
 	a.say("  members: %s", members)
-}
-
-// saveBundle fetches a bundle about what was asked and writes it to a file.
-func (a *app) saveBundle(ctx context.Context, c *client.Client, file string, policy *trust.Policy, found []client.SubjectStatus) error {
-	b, err := a.bundleAbout(ctx, c, found)
-	if err != nil {
-		return err
-	}
-	if err := keyfile.WriteFile(file, b, 0o644); err != nil {
-		return err
-	}
-	a.say("wrote %s", file)
-	r := verify.Bundle(b, verify.Options{Policy: policy, Now: a.now(), MaxAge: a.maxAge})
-	if r.Err != nil {
-		return cannotTell("%s proves nothing: %w", file, r.Err).hinted(verdictHint(r))
-	}
-	for i := range r.Subjects {
-		a.say("  %s", subjectLine(r, &r.Subjects[i]))
-	}
-	return nil
-}
-
-// bundleAbout fetches the bundle of all that the log holds about purls and
-// digests; where it was asked about ids, of the attestations found.
-func (a *app) bundleAbout(ctx context.Context, c *client.Client, found []client.SubjectStatus) ([]byte, error) {
-	var subjects, ids []string
-	for _, r := range found {
-		if !strings.HasPrefix(r.Subject, "att:") && !strings.HasPrefix(r.Subject, "prog:") {
-			subjects = append(subjects, r.Subject)
-		}
-		for _, att := range r.Attestations {
-			if !slices.Contains(ids, att.ID) {
-				ids = append(ids, att.ID)
-			}
-		}
-	}
-	if len(subjects) < len(found) {
-		if len(ids) == 0 {
-			return nil, cannotTell("there is no attestation to save").hinted("ask about another subject")
-		}
-		return c.Bundle(ctx, ids...)
-	}
-	bundles, err := c.Prove(ctx, subjects...)
-	if err == nil && len(bundles) > 1 {
-		err = usage("the answer takes %d bundles", len(bundles)).hinted("ask about fewer subjects at once")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return bundles[0], nil
 }

@@ -199,8 +199,11 @@ func (c *Client) Bundle(ctx context.Context, ids ...string) ([]byte, error) {
 
 // Status is what the log says about subjects; it proves nothing.
 type Status struct {
-	AsOf    AsOf            `json:"asOf"`
-	Results []SubjectStatus `json:"results"`
+	AsOf AsOf `json:"asOf"`
+	// Checkpoint is the published checkpoint of that state, with its cosignatures.
+	// It has not been opened.
+	Checkpoint []byte          `json:"checkpoint"`
+	Results    []SubjectStatus `json:"results"`
 }
 
 // AsOf names a sealed state of the log.
@@ -262,8 +265,9 @@ type Programme struct {
 // reveals them to the log. At most Limits.MaxBatch of them fit into one call.
 func (c *Client) Status(ctx context.Context, subjects ...string) (*Status, error) {
 	var out struct {
-		AsOf    AsOf `json:"asOf"`
-		Results []struct {
+		AsOf       AsOf   `json:"asOf"`
+		Checkpoint []byte `json:"checkpoint"`
+		Results    []struct {
 			SubjectStatus
 			Refusal *refusal `json:"refusal"`
 		} `json:"results"`
@@ -277,7 +281,7 @@ func (c *Client) Status(ctx context.Context, subjects ...string) (*Status, error
 	if len(out.Results) != len(subjects) {
 		return nil, fmt.Errorf("%s answered about %d subjects, asked for %d", c.base, len(out.Results), len(subjects))
 	}
-	s := &Status{AsOf: out.AsOf, Results: make([]SubjectStatus, len(subjects))}
+	s := &Status{AsOf: out.AsOf, Checkpoint: out.Checkpoint, Results: make([]SubjectStatus, len(subjects))}
 	for i, r := range out.Results {
 		s.Results[i] = r.SubjectStatus
 		s.Results[i].Refused = r.Refusal.err(0)

@@ -100,7 +100,7 @@ func TestREST(t *testing.T) {
 		{
 			"CheckStatus", "POST", "/v1/status:check", `{"subjects":["pkg:golang/widgets.example/parse@v1.4.0"]}`, http.StatusOK,
 			&standingv1.CheckStatusRequest{Subjects: []string{"pkg:golang/widgets.example/parse@v1.4.0"}},
-			`{"asOf":null,"results":[{"subject":"","total":"0","refusal":null,"programme":null,"attestations":[
+			`{"asOf":null,"checkpoint":"","results":[{"subject":"","total":"0","refusal":null,"programme":null,"attestations":[
 			 {"id":"","verdict":"","state":"revoked","reason":0,"reasonName":"","issuedIndex":"0","lastIndex":"0",
 			  "issuerId":"","issuerName":"","issuerEnded":false,"keyId":"","successor":"","heldUntil":"0",
 			  "withdrawnClaims":[],"programmeId":"","programmeState":"","validFrom":"0","validUntil":"0"}]}]}`,

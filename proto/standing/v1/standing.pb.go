@@ -675,7 +675,10 @@ type CheckStatusResponse struct {
 	// The state of the log that all answers are about.
 	AsOf *AsOf `protobuf:"bytes,1,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// One answer per subject, in the order of the request.
-	Results       []*SubjectStatus `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*SubjectStatus `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
+	// The published checkpoint of that state, a signed note: who has cosigned it,
+	// and when. It does not prove the answers; a bundle does.
+	Checkpoint    []byte `protobuf:"bytes,3,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -720,6 +723,13 @@ func (x *CheckStatusResponse) GetAsOf() *AsOf {
 func (x *CheckStatusResponse) GetResults() []*SubjectStatus {
 	if x != nil {
 		return x.Results
+	}
+	return nil
+}
+
+func (x *CheckStatusResponse) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
 	}
 	return nil
 }
@@ -1926,10 +1936,13 @@ const file_standing_v1_standing_proto_rawDesc = "" +
 	"\bsubjects\x18\x01 \x03(\tR\bsubjects\"I\n" +
 	"\x13ProveStatusResponse\x12\x16\n" +
 	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x1a\n" +
-	"\banswered\x18\x02 \x01(\rR\banswered\"s\n" +
+	"\banswered\x18\x02 \x01(\rR\banswered\"\x93\x01\n" +
 	"\x13CheckStatusResponse\x12&\n" +
 	"\x05as_of\x18\x01 \x01(\v2\x11.standing.v1.AsOfR\x04asOf\x124\n" +
-	"\aresults\x18\x02 \x03(\v2\x1a.standing.v1.SubjectStatusR\aresults\".\n" +
+	"\aresults\x18\x02 \x03(\v2\x1a.standing.v1.SubjectStatusR\aresults\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x03 \x01(\fR\n" +
+	"checkpoint\".\n" +
 	"\x04AsOf\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x04R\x04time\"\xe3\x01\n" +
