@@ -322,7 +322,7 @@ func class(key []byte) string {
 	names := map[string]string{
 		"T": "tree", "R": "root", "L": "leaf", "I": "identity index", "M": "leaf hash index", "N": "node",
 		"Si": "place of an event", "Sk": "key", "Sr": "reservation", "Sc": "checkpoint",
-		"Smh": "head", "Smv": "version", "Smb": "bucket", "Smr": "record", "Sme": "event", "Smw": "withdrawal", "Smp": "prune list",
+		"Smh": "head", "Smv": "version", "Sml": "map leaf", "Smr": "record", "Sme": "event", "Smw": "withdrawal", "Smp": "prune list",
 	}
 	for n := 3; n > 0; n-- {
 		if name, ok := names[string(key[:min(n, len(key))])]; ok {
@@ -448,7 +448,7 @@ func TestDamagedStore(t *testing.T) {
 		})
 	}
 	for _, c := range []string{"root", "leaf", "node", "place of an event", "key", "reservation", "checkpoint", "head", "version",
-		"bucket", "record", "event", "withdrawal", "prune list"} {
+		"map leaf", "record", "event", "withdrawal", "prune list"} {
 		if !classes[c] {
 			t.Errorf("no %s was damaged", c)
 		}

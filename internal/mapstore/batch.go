@@ -36,7 +36,7 @@ func (s *Snapshot) Batch() (*Batch, error) {
 		return nil, fmt.Errorf("%w: version %d is not the latest, %d", ErrNoVersion, s.meta.version, s.head.version)
 	}
 	b := &Batch{base: *s, records: map[Hash]*entry{}}
-	b.base.seen = map[ref]bucket{}
+	b.base.seen = map[path]bucket{}
 	return b, nil
 }
 

@@ -3,16 +3,17 @@ package mapstore
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/statusmap"
 )
 
 // bucketMax is the number of leaves at which a bucket is full. A smaller one
-// would make more tiles, which lie in memory; a larger one more bytes to write
-// for each key that changes.
-const bucketMax = 16
+// would make more tiles, which lie in memory; a larger one more to read and to
+// hash for each key that changes.
+const bucketMax = 32
 
 // leaf is a leaf of the map: a key, its value hash, and the version at which
 // its record was written.
@@ -75,67 +76,30 @@ func (b bucket) index(key *Hash) (int, bool) {
 	return slices.BinarySearchFunc(b, key, func(l leaf, k *Hash) int { return bytes.Compare(l.key[:], k[:]) })
 }
 
-// marshal returns the stored form: u8 number of leaves, top, leaves.
-func (b bucket) marshal(top Hash) []byte {
-	out := make([]byte, 0, bucketHead+len(b)*(64+4))
-	out = append(out, byte(len(b)))
-	out = append(out, top[:]...)
-	for i := range b {
-		out = append(out, b[i].key[:]...)
-		out = append(out, b[i].vh[:]...)
-		out = binary.AppendUvarint(out, b[i].version)
-	}
-	return out
-}
-
-// bucketHead is the length of what stands before the leaves.
-const bucketHead = 1 + 32
-
-// Reasons for which a stored bucket is not one; callers wrap them in
-// ErrCorrupt.
-var (
-	errForm  = errors.New("malformed")
-	errPlace = errors.New("leaf out of place")
-	errTop   = errors.New("hashes to something else")
-)
-
-// parseHeadOf returns what a stored bucket says of itself. It is believed only
-// for as long as it takes to compare the root that follows from it.
-func parseHeadOf(b []byte) (n int, top Hash, err error) {
-	if len(b) < bucketHead || b[0] < 1 || b[0] > bucketMax {
-		return 0, Hash{}, errForm
-	}
-	return int(b[0]), Hash(b[1:bucketHead]), nil
-}
-
-// parseBucket parses the bucket stored at p, which MUST have the top given.
-func parseBucket(p path, value []byte, want Hash) (bucket, error) {
-	n, top, err := parseHeadOf(value)
-	if err != nil {
-		return nil, err
-	}
-	rest, out := value[bucketHead:], make(bucket, n)
-	for i := range out {
-		if len(rest) <= 64 {
-			return nil, errForm
+// readLeaves reads the leaves of a version below p, of which there are at most
+// so many, unless that is negative.
+func readLeaves(view backend.View, p path, version uint64, most int) (bucket, error) {
+	from, to := p.keys()
+	b, bad := make(bucket, 0, bucketMax), error(nil)
+	err := view.Scan(from, to, func(key, value []byte) bool {
+		if len(key) != len(leafKey(Hash{}, 0)) || len(value) != len(Hash{}) {
+			bad = fmt.Errorf("%w: malformed leaf %x", ErrCorrupt, key)
+			return false
 		}
-		version, size := binary.Uvarint(rest[64:])
-		if size <= 0 {
-			return nil, errForm
+		l := leaf{Hash(key[2:34]), Hash(value), binary.BigEndian.Uint64(key[34:])}
+		switch n := len(b); {
+		case l.version > version:
+		case n > 0 && b[n-1].key == l.key:
+			b[n-1] = l // a newer one
+		case n == most:
+			bad = fmt.Errorf("%w: more than %d leaves", ErrCorrupt, most)
+		default:
+			b = append(b, l)
 		}
-		out[i] = leaf{Hash(rest[:32]), Hash(rest[32:64]), version}
-		// The hash does not tell where a lone leaf stands, so the place is
-		// checked here.
-		if !p.above(&out[i].key) || i > 0 && bytes.Compare(out[i-1].key[:], out[i].key[:]) >= 0 {
-			return nil, errPlace
-		}
-		rest = rest[64+size:]
+		return bad == nil
+	})
+	if err == nil {
+		err = bad
 	}
-	if len(rest) != 0 {
-		return nil, errForm
-	}
-	if top != want || out.top(4*p.n) != want {
-		return nil, errTop
-	}
-	return out, nil
+	return b, err
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 )
 
-// Cache keeps the tiles of a few versions in memory: about 1.4 KB for every
-// 16 to 256 map keys, shared by versions where they did not change, and up to
+// Cache keeps the tiles of a few versions in memory: about 1.3 KB for every
+// 32 to 512 map keys, shared by versions where they did not change, and up to
 // heldKeys leaves of the buckets that were written since the process began.
-// Without it the tiles are made anew from the buckets at each Open, which reads
+// Without it the tiles are made anew from the leaves at each Open, which reads
 // the whole map.
 // It is safe for concurrent use; its zero value is empty. One Cache serves one
 // store.

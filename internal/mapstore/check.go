@@ -7,7 +7,7 @@ import (
 	"github.com/standing-log/standing/personality/mapfn"
 )
 
-// Check reads everything that the version consists of: all buckets, records and
+// Check reads everything that the version consists of: all leaves, records and
 // event lists, and the withdrawal list. It fails with ErrCorrupt at the first
 // thing that does not follow from the root, and returns ctx's error if that
 // ends before it is through.
@@ -33,7 +33,7 @@ func (s *Snapshot) checkTile(ctx context.Context, p path, t *tile) (keys uint64,
 		case sl.below != nil:
 			n, err = s.checkTile(ctx, below, sl.below)
 		case t.isBucket(i):
-			n, err = s.checkBucket(ctx, ref{sl.version, below}, *t.node(16 + i))
+			n, err = s.checkBucket(ctx, below, *t.node(16 + i))
 		}
 		if err != nil {
 			return 0, err
@@ -43,11 +43,11 @@ func (s *Snapshot) checkTile(ctx context.Context, p path, t *tile) (keys uint64,
 	return keys, nil
 }
 
-func (s *Snapshot) checkBucket(ctx context.Context, r ref, top Hash) (uint64, error) {
+func (s *Snapshot) checkBucket(ctx context.Context, p path, top Hash) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	b, err := s.bucket(r, top)
+	b, err := s.bucket(p, top)
 	if err != nil {
 		return 0, err
 	}

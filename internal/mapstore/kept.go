@@ -6,7 +6,7 @@ import (
 )
 
 // checkKept checks what the store keeps beside the latest version: what older
-// versions say of themselves, the prune lists, and the shortcut. Buckets and
+// versions say of themselves, the prune lists, and the shortcut. Leaves and
 // records that are superseded are compared with their version when it is read,
 // and not here.
 func (s *Snapshot) checkKept() error {

@@ -15,7 +15,7 @@ const (
 
 	kindHead       = 'h'
 	kindVersion    = 'v'
-	kindBucket     = 'b'
+	kindLeaf       = 'l'
 	kindRecord     = 'r'
 	kindEvent      = 'e'
 	kindWithdrawal = 'w'
@@ -25,7 +25,7 @@ const (
 )
 
 // format is the first byte of the values that end in a sum.
-const format = 1
+const format = 2
 
 func headKey() []byte { return []byte{prefix, kindHead} }
 
@@ -46,6 +46,13 @@ func recordKey(version uint64, key Hash) []byte {
 	b = append(b, prefix, kindRecord)
 	b = binary.BigEndian.AppendUint64(b, version)
 	return append(b, key[:]...)
+}
+
+func leafKey(key Hash, version uint64) []byte {
+	b := make([]byte, 0, 2+32+8)
+	b = append(b, prefix, kindLeaf)
+	b = append(b, key[:]...)
+	return binary.BigEndian.AppendUint64(b, version)
 }
 
 func eventKey(key Hash, i uint64) []byte {
@@ -89,20 +96,24 @@ func (p path) above(key *Hash) bool {
 	return p.n%2 == 0 || nibble(&p.bits, p.n-1) == nibble(key, p.n-1)
 }
 
+// keys returns the bounds of the keys of the leaves below p.
+func (p path) keys() (from, to []byte) {
+	from = append([]byte{prefix, kindLeaf}, p.bits[:]...)
+	to = append([]byte{prefix, kindLeaf}, p.bits[:(p.n+1)/2]...)
+	step := 1 << (4 * (p.n % 2)) // a nibble at the end is the upper half of its byte
+	for i := len(to) - 1; i > 0; i-- {
+		sum := int(to[i]) + step
+		to[i], step = byte(sum), sum>>8
+	}
+	return from, to
+}
+
 func (p path) String() string {
 	if p.n == 0 {
 		return "root"
 	}
 	return hex.EncodeToString(p.bits[:])[:p.n]
 }
-
-// ref names a bucket.
-type ref struct {
-	version uint64
-	path    path
-}
-
-func (r ref) String() string { return fmt.Sprintf("bucket %s of version %d", r.path, r.version) }
 
 // head says what the store holds.
 type head struct {

@@ -7,15 +7,15 @@
 // it wrote into side writes for the same backend.Append as the leaves.
 // This package writes nothing itself.
 //
-// A version is the tree size of a sealed checkpoint. The leaves of the map lie
-// in buckets of up to 16; the nodes above them, which follow from the buckets,
-// lie in memory only (see [Cache]) and are made anew from the buckets when a
-// process starts, or from a shortcut (see [Snapshot.Shortcut]). Nothing that
-// counts is ever overwritten: a batch writes the buckets
-// and the records that it changes under its own version. So all versions are
-// read in the same way. What a version supersedes is listed for pruning, and
-// deleted by a later batch once no retained version needs it, a bounded amount
-// at a time.
+// A version is the tree size of a sealed checkpoint. The leaves of the map are
+// stored one by one; the nodes above them, which follow from the leaves, lie in
+// memory only (see [Cache]) down to buckets of up to 32 leaves, and are made
+// anew from the leaves when a process starts, or from a shortcut (see
+// [Snapshot.Shortcut]). Nothing that counts is ever overwritten: a batch writes
+// the leaves and the records that it changes under its own version, and nothing
+// else of the map, however large that is. So all versions are read in the same
+// way. What a version supersedes is listed for pruning, and deleted by a later
+// batch once no retained version needs it, a bounded amount at a time.
 //
 // # Layout
 //
@@ -23,30 +23,28 @@
 // are u64. "sum" is SHA-256 over the key and the value before it.
 //
 //	key                          value
-//	m h                          head: u8 1, u64 latest version, u64 keep, u64 prune cursor, sum
-//	m v version                  u8 1, map root, u64 number of keys,
+//	m h                          head: u8 2, u64 latest version, u64 keep, u64 prune cursor, sum
+//	m v version                  u8 2, map root, u64 number of keys,
 //	                             u64 length of the withdrawal list, its peaks from left to right, sum
-//	m b path 0 version           bucket at path; see below
+//	m l mapkey version           leaf: value hash, 32 bytes
 //	m r version mapkey           u8 ns, u8 number of peaks, peaks of the event list, the record
 //	m e mapkey u64 i             event i of the record's event list, 41 bytes
 //	m w u64 i                    withdrawal i, 60 bytes
 //	m n u8 L u64 i               hash i of tile level L >= 1 of the withdrawal list: the root of
 //	                             its records [i·256^L, (i+1)·256^L)
-//	m p until u32 chunk          u8 1, keys (without m, each after a u8 length) that versions
+//	m p until u32 chunk          u8 2, keys (without m, each after a u8 length) that versions
 //	                             from until on do not need, sum
 //
-// A path is the first nibbles of the map keys below it, 1 to 64 of them; in a
-// key of the store each is a byte, the nibble plus one. A bucket is u8 number of
-// leaves, the hash of their subtree, and the leaves, sorted: map key, value
-// hash, uvarint version of the record. It has 1 to 16 leaves; when there are
-// more, they go into buckets at paths one nibble longer, for good: a map only
-// grows. The bucket of a version at a path is the newest that is not newer than
-// the version, unless there is one, not newer either, further down.
+// The leaf of a version at a map key is the newest that is not newer than the
+// version; its record is the one of the leaf's version. A path is the first
+// nibbles of the map keys below it, 1 to 64 of them. A bucket is what lies below
+// a path: 1 to 32 leaves, sorted; when there are more, they are in buckets at
+// paths one nibble longer.
 //
 // # Invariants
 //
 //   - The hash of a bucket, and the value hash of a record, are recomputed when
-//     they are read and compared with what the tile above, or the bucket, holds
+//     they are read and compared with what the tile above, or the leaf, holds
 //     (a bucket held since it was written is not read, and proofs are checked);
 //     the tiles together have given the root of the version.
 //     A root, a proof or a record that this package returns therefore follows

@@ -141,7 +141,7 @@ func TestSameRecordAgain(t *testing.T) {
 		return out
 	}
 	put(1, "a", "b", "c")
-	if got := put(2, "a", "b").kinds(); got[kindBucket] != 0 || got[kindRecord] != 0 || got[kindVersion] != 1 {
+	if got := put(2, "a", "b").kinds(); got[kindLeaf] != 0 || got[kindRecord] != 0 || got[kindVersion] != 1 {
 		t.Errorf("wrote %v", got)
 	}
 	if got := put(3, "a", "d").kinds(); got[kindRecord] != 1 {

@@ -40,7 +40,7 @@ func parseStale(key, value []byte) ([][]byte, error) {
 		n := int(b[0]) + 1
 		// Lists and heads are never superseded: whatever the list says, they
 		// are not deleted here.
-		if n < 2 || n > len(b) || b[1] != kindBucket && b[1] != kindRecord && b[1] != kindVersion {
+		if n < 2 || n > len(b) || b[1] != kindLeaf && b[1] != kindRecord && b[1] != kindVersion {
 			return nil, fmt.Errorf("%w: prune list %x", ErrCorrupt, key)
 		}
 		out = append(out, append([]byte{prefix}, b[1:n]...))

@@ -146,7 +146,7 @@ func TestPruneListKinds(t *testing.T) {
 	}
 	var keys [][]byte
 	for i := range uint64(150) {
-		keys = append(keys, versionKey(i), ref{i, path{n: int(i%64) + 1}}.key(), recordKey(i, Hash{byte(i)}))
+		keys = append(keys, versionKey(i), leafKey(Hash{byte(i)}, i), recordKey(i, Hash{byte(i)}))
 	}
 	var got [][]byte
 	for _, w := range appendStale([]backend.Write{}, 9, keys) {

@@ -41,10 +41,9 @@ func (r *Rehearsal) Apply(w mapfn.Writes) {
 // Result returns what a seal at this place says, as Commit would. Its cost
 // depends on what was applied since the last one.
 func (r *Rehearsal) Result() (Result, error) {
-	// The buckets of the rehearsal have a version that the store does not
-	// have yet, and are found among those that the Batch has read: so each is
-	// read once, and the newest at a path is the one that counts.
-	u := updater{base: &r.at, version: r.at.head.version + 1, fresh: r.at.seen}
+	// The buckets that it changes are held in its tiles; the others are as the
+	// store has them, and found among those that the Batch has read.
+	u := updater{base: &r.at, version: r.at.head.version + 1, rehearsal: true}
 	changes := make([]change, 0, len(r.changes))
 	for key, vh := range r.changes {
 		changes = append(changes, change{leaf: leaf{key, vh, u.version}})

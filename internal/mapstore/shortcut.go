@@ -3,21 +3,25 @@ package mapstore
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/standing-log/standing/internal/backend"
 )
 
-// A shortcut is what the buckets of a version say of themselves, all in one
-// place: from it the tiles are made without reading each bucket. It is written
+// A shortcut is the hashes of the buckets of a version, all in one place: from
+// it the tiles are made without reading each leaf. It is written
 // now and then; a later version is made from it and from the buckets that have
 // changed since. Nothing depends on it: what is made is compared with the root,
-// and if it is not the same, all buckets are read.
+// and if it is not the same, all leaves are read.
 
 // Shortcut returns the writes that let the next process open this version, and
 // those soon after it, in a fraction of the time. They are for an Append of
-// their own or with others; about five bytes for each map key.
+// their own or with others; one or two bytes for each map key.
 func (s *Snapshot) Shortcut() []backend.Write { return cached{s.meta.version, s.top}.shortcut() }
 
 // Shortcut is that of the version which the last Commit has made.
@@ -61,8 +65,10 @@ func parseShortcut(key, value []byte) (version uint64, rest []byte, err error) {
 // bucket, where 2 stands for two and more.
 const inTile = 3
 
+var errForm = errors.New("malformed")
+
 // appendSlot appends what lies in slot i: a byte that says how many keys, and
-// of a bucket its top and its version, of a tile its slots.
+// of a bucket its top, of a tile its slots.
 func (t *tile) appendSlot(b []byte, i int) []byte {
 	s := &t.slots[i]
 	if s.below == nil {
@@ -70,8 +76,7 @@ func (t *tile) appendSlot(b []byte, i int) []byte {
 		if !t.isBucket(i) {
 			return b
 		}
-		b = append(b, t.node(16 + i)[:]...)
-		return binary.AppendUvarint(b, s.version)
+		return append(b, t.node(16 + i)[:]...)
 	}
 	b = append(b, inTile)
 	for j := range s.below.slots {
@@ -105,13 +110,8 @@ func (t *tile) parseSlot(b []byte, i, depth int) ([]byte, error) {
 	if len(b) < len(Hash{}) {
 		return nil, errForm
 	}
-	top := Hash(b[:32])
-	version, n := binary.Uvarint(b[32:])
-	if n <= 0 {
-		return nil, errForm
-	}
-	t.setBucket(i, version, top, int(kind), nil)
-	return b[32+n:], nil
+	t.setBucket(i, Hash(b[:32]), int(kind), nil)
+	return b[32:], nil
 }
 
 // loadShortcut makes the tiles of a version from a shortcut of it, or of an
@@ -147,71 +147,59 @@ func loadShortcut(view backend.View, m meta) (*tile, error) {
 	return root, nil
 }
 
-// changed is a map key and the version in which it got a record.
-type changed struct {
-	key     Hash
-	version uint64
-}
-
 // changedSince returns the map keys that have got a record in the versions from
-// from, exclusive, to m, sorted, if they are few: otherwise to read all buckets
+// from, exclusive, to m, sorted, if they are few: otherwise to read all leaves
 // is better.
-func changedSince(view backend.View, from uint64, m meta) (keys []changed, few bool, err error) {
-	most := int(m.keys / 8)
+func changedSince(view backend.View, from uint64, m meta) (keys []Hash, few bool, err error) {
+	most := int(m.keys / 16)
 	first := recordKey(from+1, Hash{})
 	err = view.Scan(first, recordKey(m.version+1, Hash{}), func(key, _ []byte) bool {
 		if n := len(key); n == len(first) {
-			keys = append(keys, changed{Hash(key[n-32:]), binary.BigEndian.Uint64(key[n-40:])})
+			keys = append(keys, Hash(key[n-32:]))
 		}
 		return len(keys) <= most
 	})
-	slices.SortFunc(keys, func(a, b changed) int { return bytes.Compare(a.key[:], b.key[:]) })
+	slices.SortFunc(keys, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
 	return keys, len(keys) <= most, err
 }
 
-// refresh reads the buckets in which the keys, which are sorted, are now.
-func (t *tile) refresh(view backend.View, keys []changed, version uint64) error {
+// refresh reads the buckets in which the keys, which are sorted, are now. The
+// nodes above are out of date until sumAll is called.
+func (t *tile) refresh(view backend.View, keys []Hash, version uint64) error {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for len(keys) > 0 {
-		in, p := t, path{}
-		j := nibble(&keys[0].key, 0)
-		for in.slots[j].below != nil {
-			in, p = in.slots[j].below, p.child(j)
-			j = nibble(&keys[0].key, p.n)
-		}
-		p = p.child(j)
-		newest, n := uint64(0), 0
-		for ; n < len(keys) && p.above(&keys[n].key); n++ {
-			newest = max(newest, keys[n].version)
-		}
+		i, n := run(0, keys)
+		part := keys[:n]
+		group.Go(func() error { return t.refreshSlot(view, i, path{}.child(i), part, version) })
 		keys = keys[n:]
-		in.clear(j)
-		if err := in.reread(view, j, ref{newest, p}, t, version); err != nil {
+	}
+	return group.Wait()
+}
+
+// refreshSlot does that in slot i, which is at p, with the keys below.
+func (t *tile) refreshSlot(view backend.View, i int, p path, keys []Hash, version uint64) error {
+	below := t.slots[i].below
+	if below == nil {
+		return t.reread(view, i, p, version)
+	}
+	for len(keys) > 0 {
+		j, n := run(p.n, keys)
+		if err := below.refreshSlot(view, j, p.child(j), keys[:n], version); err != nil {
 			return err
 		}
+		keys = keys[n:]
 	}
 	return nil
 }
 
-// reread fills slot j of t, which is at the path of r and empty: with the bucket
-// r, or, if it has been split, with those below, which go into root.
-func (t *tile) reread(view backend.View, j int, r ref, root *tile, version uint64) error {
-	value, err := view.Get(r.key())
-	if err != nil {
-		return err
-	}
-	if value != nil {
-		n, top, err := parseHeadOf(value)
-		if err == nil {
-			t.setBucket(j, r.version, top, n, nil)
+// sumAll computes all nodes of t and of the tiles below.
+func (t *tile) sumAll() {
+	for i := range t.slots {
+		if below := t.slots[i].below; below != nil {
+			below.sumAll()
+			t.setTile(i, below)
 		}
-		return err
 	}
-	// Behind a path, and before the next one, come those below it.
-	from := ref{0, r.path}.key()
-	return root.read(view, from, append(from[:len(from)-9:len(from)-9], 17), version)
-}
-
-// clear empties slot i. The nodes above are out of date until sumAll is called.
-func (t *tile) clear(i int) {
-	t.slots[i], *t.node(16 + i), t.count[16+i] = slot{}, Hash{}, 0
+	t.sum(0xffff)
 }

@@ -20,7 +20,7 @@ type Snapshot struct {
 	top   *tile
 
 	// seen are the buckets that a Batch has read.
-	seen map[ref]bucket
+	seen map[path]bucket
 }
 
 // Open returns the latest version in view, which is 0, the empty map, in a
@@ -119,21 +119,17 @@ func (s *Snapshot) WithdrawalRoot() (Hash, error) {
 // list, from left to right.
 func (s *Snapshot) WithdrawalPeaks() []Hash { return append([]Hash(nil), s.meta.list.peaks...) }
 
-// bucket reads the bucket r and checks that its top is as given.
-func (s *Snapshot) bucket(r ref, top Hash) (bucket, error) {
-	if b := s.seen[r]; b != nil {
+// bucket reads the bucket at p and checks that its top is as given.
+func (s *Snapshot) bucket(p path, top Hash) (bucket, error) {
+	if b := s.seen[p]; b != nil {
 		return b, nil
 	}
-	value, err := s.view.Get(r.key())
-	if err != nil {
-		return nil, fmt.Errorf("reading %v: %w", r, err)
+	b, err := readLeaves(s.view, p, s.meta.version, bucketMax)
+	if err == nil && (len(b) == 0 || b.top(4*p.n) != top) {
+		err = fmt.Errorf("%w: its %d leaves hash to something else", ErrCorrupt, len(b))
 	}
-	if value == nil {
-		return nil, fmt.Errorf("%w: %v is missing", ErrCorrupt, r)
-	}
-	b, err := parseBucket(r.path, value, top)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v: %v", ErrCorrupt, r, err)
+		return nil, fmt.Errorf("reading bucket %v of version %d: %w", p, s.meta.version, err)
 	}
 	return b, nil
 }
@@ -156,13 +152,12 @@ func (s *Snapshot) find(key Hash, siblings *[]Hash) (*leaf, error) {
 		if next.leaves != nil {
 			return next.leaves.find(&key, 4*p.n, siblings), nil
 		}
-		r := ref{next.version, p}
-		b, err := s.bucket(r, top)
+		b, err := s.bucket(p, top)
 		if err != nil {
 			return nil, err
 		}
 		if s.seen != nil {
-			s.seen[r] = b
+			s.seen[p] = b
 		}
 		return b.find(&key, 4*p.n, siblings), nil
 	}

@@ -1,17 +1,20 @@
 package mapstore
 
-import "github.com/standing-log/standing/personality/statusmap"
+import (
+	"slices"
+
+	"github.com/standing-log/standing/personality/statusmap"
+)
 
 // slot is one sixteenth of a tile: a tile below, or a bucket, or nothing.
 type slot struct {
-	version uint64  // of the bucket
-	leaves  *bucket // of the bucket, if they are held; nil: they are read
-	below   *tile
+	leaves *bucket // those of the bucket, if they are held; nil: they are read
+	below  *tile
 }
 
 // tile is four levels of the map, in memory: 16 slots and the 15 nodes above
 // them. Once it has been made it is not modified, so that versions share the
-// tiles that did not change between them. There are many: 1,408 bytes is one of
+// tiles that did not change between them. There are many: 1,280 bytes is one of
 // the sizes in which Go gives out memory.
 type tile struct {
 	slots [16]slot
@@ -30,8 +33,8 @@ func (t *tile) isBucket(i int) bool { return t.slots[i].below == nil && t.count[
 
 // setBucket makes slot i that of a bucket of n keys, whose leaves may be nil. The
 // nodes above are out of date until sum is called.
-func (t *tile) setBucket(i int, version uint64, top Hash, n int, leaves bucket) {
-	t.slots[i] = slot{version: version}
+func (t *tile) setBucket(i int, top Hash, n int, leaves bucket) {
+	t.slots[i] = slot{}
 	if leaves != nil {
 		t.slots[i].leaves = &leaves
 	}
@@ -42,6 +45,31 @@ func (t *tile) setBucket(i int, version uint64, top Hash, n int, leaves bucket) 
 func (t *tile) setTile(i int, below *tile) {
 	t.slots[i] = slot{below: below}
 	*t.node(16 + i), t.count[16+i] = below.top(), below.count[1]
+}
+
+// place makes slot i, which is at p, hold the leaves: in one bucket or, if they
+// are too many, in buckets below. The leaves of those of which hold, unless it is
+// nil, says so are held. The nodes above are out of date until sum is called.
+func (t *tile) place(i int, p path, leaves bucket, hold func(path) bool) {
+	if len(leaves) <= bucketMax {
+		top, n := leaves.top(4*p.n), len(leaves)
+		switch {
+		case hold == nil || !hold(p):
+			leaves = nil
+		case n < cap(leaves):
+			leaves = slices.Clone(leaves) // part of a larger one, or with room
+		}
+		t.setBucket(i, top, n, leaves)
+		return
+	}
+	below := new(tile)
+	for len(leaves) > 0 {
+		j, n := run(p.n, leaves)
+		below.place(j, p.child(j), leaves[:n], hold)
+		leaves = leaves[n:]
+	}
+	below.sum(0xffff)
+	t.setTile(i, below)
 }
 
 // sum computes the nodes above the slots whose bits are set in changed.

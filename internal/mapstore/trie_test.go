@@ -2,6 +2,7 @@ package mapstore
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,11 +31,12 @@ func newTrie(t testing.TB) *trie {
 // at opens a version as a process does that has just started.
 func (tr *trie) at(m meta) *Snapshot {
 	tr.t.Helper()
-	top, err := new(Cache).get(tr.mem, m)
+	view := tr.mem.picture()
+	top, err := new(Cache).get(view, m)
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	return &Snapshot{view: tr.mem, meta: m, top: top}
+	return &Snapshot{view: view, meta: m, top: top}
 }
 
 // put writes new records under keys and returns what that did.
@@ -71,8 +73,9 @@ func (tr *trie) check(m meta, keys []Hash) {
 	if want := statusmap.Root(pairs); m.root != want || m.keys != uint64(len(pairs)) {
 		tr.t.Fatalf("version %d: %d keys, root %x; want %d, %x", m.version, m.keys, m.root, len(pairs), want)
 	}
+	at := tr.at(m)
 	for _, k := range keys {
-		leaf, p, err := tr.at(m).prove(k)
+		leaf, p, err := at.prove(k)
 		if err != nil {
 			tr.t.Fatal(err)
 		}
@@ -153,19 +156,25 @@ func TestTrieDeepestBucket(t *testing.T) {
 		if err := tr.at(tr.latest).Check(t.Context()); err != nil {
 			t.Error(err)
 		}
-		depth := 0
-		for k := range tr.mem {
-			if r, err := parseRef([]byte(k)); k[1] == kindBucket && err == nil {
-				depth = max(depth, r.path.n)
-			}
-		}
-		if depth != maxNibbles-1 {
+		if depth := depth(tr.at(tr.latest).top); depth != maxNibbles-1 {
 			t.Errorf("puts of %d: buckets at most %d nibbles down", size, depth)
 		}
 	}
 }
 
-// reads is a View that notes which keys were asked for.
+// depth is the number of nibbles of the longest path below t.
+func depth(t *tile) int {
+	n := 0
+	for i := range t.slots {
+		if below := t.slots[i].below; below != nil {
+			n = max(n, depth(below))
+		}
+	}
+	return n + 1
+}
+
+// reads is a View that notes which keys were asked for, and which leaves were
+// seen.
 type reads struct {
 	memory
 	keys []string
@@ -176,8 +185,17 @@ func (r *reads) Get(key []byte) ([]byte, error) {
 	return r.memory.Get(key)
 }
 
-// A bucket is written once per batch however many of its leaves change, is read
-// once, and is within the size that the layout promises.
+func (r *reads) Scan(from, to []byte, fn func(key, value []byte) bool) error {
+	return r.memory.Scan(from, to, func(key, value []byte) bool {
+		if key[1] == kindLeaf {
+			r.keys = append(r.keys, string(key))
+		}
+		return fn(key, value)
+	})
+}
+
+// A batch writes a leaf and a record for each key that changes and nothing else,
+// and reads a bucket once.
 func TestBucketsPerBatch(t *testing.T) {
 	r, tr := rand.New(rand.NewPCG(1, 2)), newTrie(t)
 	keys := make([]Hash, 3000)
@@ -203,7 +221,7 @@ func TestBucketsPerBatch(t *testing.T) {
 		// Serially, for the counter.
 		counted, serial := &reads{memory: tr.mem}, outcome{}
 		next := *base.top
-		changed, err := updater{base: &Snapshot{view: counted, top: base.top}, version: version}.slots(path{}, &next, changes, &serial)
+		changed, err := updater{base: &Snapshot{view: counted, meta: base.meta, top: base.top}, version: version}.slots(path{}, &next, changes, &serial)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,9 +238,9 @@ func TestBucketsPerBatch(t *testing.T) {
 				t.Errorf("%x written twice", w.Key)
 			}
 			seen[string(w.Key)] = true
-			if len(w.Value) > 1200 {
-				t.Errorf("%x has %d bytes", w.Key, len(w.Value))
-			}
+		}
+		if len(out.writes) != 2*len(changes) {
+			t.Errorf("%d writes for %d changes", len(out.writes), len(changes))
 		}
 		tr.put(batch)
 	}
@@ -252,28 +270,23 @@ func TestPath(t *testing.T) {
 	}
 }
 
-// A path is found again in the key of its bucket, and sorts before those below.
-func TestBucketKeys(t *testing.T) {
+// The keys between the bounds of a path are those below it.
+func TestPathKeys(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	for range 200 {
-		p := path{}
-		var last []byte
-		for range maxNibbles {
-			p = p.child(r.IntN(16))
-			want := ref{r.Uint64(), p}
-			key := want.key()
-			if got, err := parseRef(key); err != nil || got != want {
-				t.Fatalf("%v: %v, %v", want, got, err)
-			}
-			if bytes.Compare(last, key) >= 0 {
-				t.Fatalf("%v sorts before its parent", want)
-			}
-			last = key
+		p, key := path{}, Hash{}
+		for i := range key {
+			key[i] = []byte{0, 0xff, byte(r.Uint32())}[r.IntN(3)]
 		}
-	}
-	for _, rest := range []string{"", "\x00", "\x00\x00\x00\x00\x00\x00\x00\x00\x01", "\x01\x00\x00", "\x11\x00\x00\x00\x00\x00\x00\x00\x00\x01"} {
-		if got, err := parseRef([]byte("mb" + rest)); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%q: %v, %v", rest, got, err)
+		for n := range maxNibbles {
+			p = p.child(nibble(&key, n))
+			from, to := p.keys()
+			for _, k := range []Hash{key, near(r, key), near(r, key), {}, Hash(bytes.Repeat([]byte{0xff}, 32))} {
+				row := leafKey(k, r.Uint64())
+				if in := bytes.Compare(from, row) <= 0 && bytes.Compare(row, to) < 0; in != p.above(&k) {
+					t.Fatalf("%x below %v: %t", k, p, in)
+				}
+			}
 		}
 	}
 }
@@ -313,41 +326,40 @@ func TestCache(t *testing.T) {
 	}
 }
 
-func FuzzParseBucket(f *testing.F) {
-	tr := newTrie(f)
-	r := rand.New(rand.NewPCG(3, 3))
-	keys := []Hash{{1}, {2}, {0x20}, {0x21}, {0x21, 1}}
-	for range 10 {
-		keys = append(keys, near(r, keys[r.IntN(len(keys))]))
-	}
-	tr.put(keys)
-	for k, v := range tr.mem {
-		if k[1] == kindBucket {
-			f.Add([]byte(k), v)
+// FuzzLeaves: whatever rows the store has, what is read are sorted leaves below
+// the path, of the version or before, each key once, and no more than asked for.
+func FuzzLeaves(f *testing.F) {
+	f.Add([]byte{1, 2, 3}, []byte{1, 2}, uint64(2), byte(3))
+	f.Add([]byte{0x20, 0x21, 0x20}, []byte{3, 2, 1}, uint64(2), byte(1))
+	f.Fuzz(func(t *testing.T, keys, versions []byte, version uint64, most byte) {
+		rows, p := memory{}, path{}.child(2)
+		for i := range min(len(keys), len(versions)) {
+			row := leafKey(Hash{keys[i]}, uint64(versions[i]))
+			if keys[i] == 0x2f {
+				row = row[:len(row)-int(versions[i])%8]
+			}
+			rows[string(row)] = make([]byte, 32)
 		}
-	}
-	f.Fuzz(func(t *testing.T, key, b []byte) {
-		if len(key) < 2 || key[0] != prefix || key[1] != kindBucket {
-			return
-		}
-		r, err := parseRef(key)
+		got, err := readLeaves(rows, p, version, int(most))
 		if err != nil {
 			return
 		}
-		if !bytes.Equal(r.key(), key) {
-			t.Fatalf("%x has a second form", key)
+		want := map[Hash]uint64{}
+		for row := range rows {
+			key := Hash([]byte(row[2:34]))
+			if p.above(&key) {
+				if v := binary.BigEndian.Uint64([]byte(row[34:])); v <= version {
+					want[key] = max(want[key], v)
+				}
+			}
 		}
-		_, top, err := parseHeadOf(b)
-		if err != nil {
-			return
+		if len(got) != len(want) || len(got) > int(most) {
+			t.Fatalf("%d leaves, want %d, at most %d", len(got), len(want), most)
 		}
-		leaves, err := parseBucket(r.path, b, top)
-		if err != nil {
-			return
-		}
-		again, err := parseBucket(r.path, leaves.marshal(top), top)
-		if err != nil || !slices.Equal(again, leaves) {
-			t.Fatalf("%x: %v after a round trip", b, err)
+		for i, l := range got {
+			if v, ok := want[l.key]; !ok || v != l.version || i > 0 && bytes.Compare(got[i-1].key[:], l.key[:]) >= 0 {
+				t.Fatalf("leaf %d: %x of version %d, want %d", i, l.key, l.version, v)
+			}
 		}
 	})
 }

@@ -15,13 +15,13 @@ type change struct {
 	record *entry // to be written if the value is new
 }
 
-// updater puts changes into the map of base, writing buckets of version.
+// updater puts changes into the map of base, writing leaves of version.
 type updater struct {
 	base    *Snapshot
 	version uint64
-	// fresh, unless nil, takes the buckets that change, and nothing is
-	// written.
-	fresh map[ref]bucket
+	// rehearsal says that nothing is written: then all buckets that change are
+	// held.
+	rehearsal bool
 }
 
 // outcome is what an update does to the store.
@@ -59,7 +59,7 @@ const parallelFrom = 128
 func (u updater) update(p path, old *tile, changes []change, out *outcome) (*tile, error) {
 	t := *old
 	put := u.slots
-	if p.n == 0 && len(changes) >= parallelFrom && u.fresh == nil {
+	if p.n == 0 && len(changes) >= parallelFrom && !u.rehearsal {
 		put = u.slotsInParallel
 	}
 	changed, err := put(p, &t, changes, out)
@@ -114,7 +114,7 @@ func (u updater) slotsInParallel(p path, t *tile, changes []change, out *outcome
 }
 
 // keyed is what has a map key.
-type keyed interface{ leaf | change }
+type keyed interface{ leaf | change | Hash }
 
 // run returns how many of the items, from the first on, belong into the same
 // slot of a tile at depth n, and which that is.
@@ -132,6 +132,8 @@ func keyOf[T keyed](item *T) *Hash {
 		return &v.key
 	case *change:
 		return &v.key
+	case *Hash:
+		return v
 	}
 	return nil
 }
@@ -153,7 +155,7 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 		old = *s.leaves
 	case t.isBucket(i):
 		var err error
-		if old, err = u.base.bucket(ref{s.version, below}, *t.node(16 + i)); err != nil {
+		if old, err = u.base.bucket(below, *t.node(16 + i)); err != nil {
 			return false, err
 		}
 	}
@@ -161,15 +163,12 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 	if !changed {
 		return false, nil
 	}
-	if old != nil && u.fresh == nil {
-		out.stale = append(out.stale, ref{s.version, below}.key())
-	}
-	u.place(t, i, below, next, out)
+	t.place(i, below, next, u.holds)
 	return true, nil
 }
 
 // merge returns old with the changes, and whether there is any, and writes the
-// records that are new.
+// leaves and records that are new.
 func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool) {
 	next, changed := append(make(bucket, 0, len(old)+len(changes)), old...), false
 	for i := range changes {
@@ -182,56 +181,29 @@ func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool
 		case next[at].vh == c.vh:
 			continue
 		default:
-			if u.fresh == nil {
-				out.stale = append(out.stale, recordKey(next[at].version, c.key))
+			if !u.rehearsal {
+				out.stale = append(out.stale, leafKey(c.key, next[at].version), recordKey(next[at].version, c.key))
 			}
 			next[at] = c.leaf
 		}
 		changed = true
-		if u.fresh != nil {
-			continue
+		if !u.rehearsal {
+			out.writes = append(out.writes,
+				backend.Write{Key: leafKey(c.key, u.version), Value: c.vh[:]},
+				backend.Write{Key: recordKey(u.version, c.key), Value: marshalStored(c.record.ns, c.record.stored)})
 		}
-		out.writes = append(out.writes, backend.Write{Key: recordKey(u.version, c.key), Value: marshalStored(c.record.ns, c.record.stored)})
 	}
 	return next, changed
 }
 
-// place makes slot i of t hold the leaves, in one bucket at p or, if they are
-// too many, in buckets below.
-func (u updater) place(t *tile, i int, p path, leaves bucket, out *outcome) {
-	if len(leaves) <= bucketMax {
-		top := leaves.top(4 * p.n)
-		t.setBucket(i, u.version, top, len(leaves), u.held(p, leaves))
-		if r := (ref{u.version, p}); u.fresh != nil {
-			u.fresh[r] = slices.Clip(leaves)
-		} else {
-			out.writes = append(out.writes, backend.Write{Key: r.key(), Value: leaves.marshal(top)})
-		}
-		return
-	}
-	below := new(tile)
-	for len(leaves) > 0 {
-		j, n := run(p.n, leaves)
-		u.place(below, j, p.child(j), leaves[:n], out)
-		leaves = leaves[n:]
-	}
-	below.sum(0xffff)
-	t.setTile(i, below)
-}
-
 // heldKeys is the number of map keys whose leaves are held in memory, at about
 // 100 bytes each: in a small map a batch finds what it changes there. In a larger
-// one they are those of as many paths, the lowest: what else lies in memory grows
-// with the map, and the collector needs room, too.
-const heldKeys = 1 << 18
+// one they are those of as many paths, the lowest: memory is bounded, and the
+// collector needs room, too.
+const heldKeys = 1 << 20
 
-// held returns the leaves of the bucket at p if they are to be held.
-func (u updater) held(p path, leaves bucket) bucket {
-	if keys := u.base.meta.keys; keys > heldKeys && uint64(p.bits[0]) >= 256*heldKeys/keys {
-		return nil
-	}
-	if len(leaves) < cap(leaves) {
-		return slices.Clone(leaves)
-	}
-	return leaves
+// holds reports whether the leaves of the bucket at p are to be held.
+func (u updater) holds(p path) bool {
+	keys := u.base.meta.keys
+	return u.rehearsal || keys <= heldKeys || uint64(p.bits[0]) < 256*heldKeys/keys
 }

@@ -30,7 +30,7 @@ func plants() []plant {
 		{"FuzzVerify", "personality/evidence/verify.go", "case s != nil:", "case s != nil && i == 1:"},
 		{"FuzzOpen", "personality/promise/parse.go", "f.promise.Index >= f.promise.Size || ", ""},
 		{"FuzzRecord", "internal/backend/embedded/provider/record.go", "|| b[0] != recordVersion", ""},
-		{"FuzzParseBucket", "internal/mapstore/load.go", "c > 16", "c > 17"},
+		{"FuzzLeaves", "internal/mapstore/bucket.go", "l.version > version:", "l.version > version+1:"},
 		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},
 		{"FuzzParseStale", "internal/mapstore/prune.go", "n < 2 || n > len(b) ||", "n < 2 ||"},
 		{"FuzzShortcut", "internal/mapstore/shortcut.go", "if len(b) < len(Hash{}) {", "if false {"},

@@ -107,8 +107,8 @@ func TestCrash(t *testing.T) {
 	c := &shoot{rig: newRig(t), store: new(witness.MemStore)}
 	c.meetWitness(c.store)
 	images := c.turns(20)
-	if len(images) < 300 {
-		t.Errorf("%d crash images, want 300", len(images))
+	if len(images) < 250 {
+		t.Errorf("%d crash images, want 250", len(images))
 	}
 	t.Logf("%d crash images, %d acknowledged entries, %d signed checkpoints", len(images), len(c.acked), len(c.signed))
 	b := c.rig.store(c.fs)

@@ -76,8 +76,8 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}, "differs from the one admitted", ""},
-		"a bucket changed":           {side("mb", flip), "differs from what was written", ""},
-		"a bucket lost":              {side("mb", lose), "differs from what was written", "corrupt"},
+		"a map leaf changed":         {side("ml", flip), "differs from what was written", "corrupt"},
+		"a map leaf lost":            {side("ml", lose), "differs from what was written", "corrupt"},
 		"a record changed":           {side("mr", flip), "differs from what was written", ""},
 		"an event changed":           {side("me", flip), "differs from what was written", ""},
 		"a version changed":          {side("mv", flip), "differs from what was written", "corrupt"},
