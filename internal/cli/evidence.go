@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/internal/replay"
@@ -31,12 +32,17 @@ func (a *app) keepEvidence(err error) {
 	a.tell("standing: %s proves it to others: give it to them with the advice to run \"standing verify %s\"", path, path)
 }
 
-// proveLie reads a log once more, into a copy that is thrown away, if err says
-// that a seal of it is false: what shows that is the state before it.
-func (a *app) proveLie(ctx context.Context, src mirror.Source, cfg mirror.Config, err error) {
-	if _, ok := errors.AsType[*replay.FalseSealError](err); !ok {
-		return
-	}
+// isLie reports whether err says, of either implementation, that a seal is false.
+func isLie(err error) bool {
+	_, first := errors.AsType[*replay.FalseSealError](err)
+	_, second := errors.AsType[*altreader.SealError](err)
+	return first || second
+}
+
+// proveLie reads a log in which a seal is false once more, into a copy that is
+// thrown away: what proves the lie is the state before it.
+func (a *app) proveLie(ctx context.Context, src mirror.Source, cfg mirror.Config) {
+	var err error
 	if cfg.Dir, err = os.MkdirTemp("", "standing-"); err != nil {
 		a.note("standing: the evidence could not be made: %v", err)
 		return
@@ -49,9 +55,44 @@ func (a *app) proveLie(ctx context.Context, src mirror.Source, cfg mirror.Config
 		a.keepEvidence(err)
 		_ = m.Close() // it is deleted
 	}
+	if err == nil {
+		// Either the two implementations disagree, or the lie is in no tree that
+		// was published, and nobody was told it.
+		err = errors.New("nothing under the published checkpoint is wrong by the first implementation")
+	}
 	if e, ok := errors.AsType[*mirror.EvidenceError](err); !ok || len(e.File) == 0 {
 		a.note("standing: the evidence could not be made: %v", err)
 	}
+}
+
+// openCopy opens the copy of a log on this machine, if there is one.
+func (a *app) openCopy(ctx context.Context, origin string, policy *trust.Policy) (*mirror.Mirror, error) {
+	dir, err := mirror.DefaultDir(origin)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	return mirror.Open(ctx, mirror.Config{Dir: dir, Origin: origin, Policy: policy, Now: a.now})
+}
+
+// compareCopy fails if a checkpoint and the copy of the log on this machine show
+// two trees. Without a copy there is nothing to compare.
+func (a *app) compareCopy(ctx context.Context, src mirror.Source, origin string, note []byte, policy *trust.Policy) error {
+	m, err := a.openCopy(ctx, origin, policy)
+	if err == nil {
+		defer m.Close()
+		err = m.Compare(ctx, src, note)
+	}
+	if contradicts(err) {
+		a.keepEvidence(err)
+		return err
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.note("standing: it was not compared with the copy of the log on this machine: %v", err)
+	}
+	return nil
 }
 
 // verifyEvidence says what a log did, if a file proves that it did.
@@ -111,14 +152,7 @@ func (a *app) verifyPromise(ctx context.Context, file string, note []byte, polic
 }
 
 func (a *app) comparePromise(ctx context.Context, p *promise.Promise, note []byte, policy *trust.Policy) error {
-	dir, err := mirror.DefaultDir(p.Origin)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(dir); err != nil {
-		return err
-	}
-	m, err := mirror.Open(ctx, mirror.Config{Dir: dir, Origin: p.Origin, Policy: policy, Now: a.now})
+	m, err := a.openCopy(ctx, p.Origin, policy)
 	if err != nil {
 		return err
 	}

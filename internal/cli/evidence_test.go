@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -11,12 +13,14 @@ import (
 	"time"
 
 	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/testnode"
 	"github.com/standing-log/standing/internal/tiles"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/promise"
+	"github.com/standing-log/standing/personality/trust"
 )
 
 // reader is somebody who reads the log n, with a trust file and an SBOM.
@@ -73,7 +77,7 @@ func TestEvidenceFile(t *testing.T) {
 	n.Submit(testlog.Revoke(n.Origin, 0, p.Keys[0], id))
 	n.Tamper(mapfn.Change{NS: mapfn.NSAttestation, Data: id[:], Record: active})
 	run, url := reader(t, n)
-	for _, args := range [][]string{{"check", "sbom"}, {"check", "sbom"}, {"fsck", url}} {
+	for _, args := range [][]string{{"fsck", "--oracle", url}, {"check", "sbom"}, {"check", "sbom"}, {"fsck", url}} {
 		_, errs := run(exitEvidence, args...)
 		files, err := filepath.Glob("*.evidence.json")
 		if err != nil || len(files) != 1 || !strings.Contains(errs, "standing verify "+files[0]) {
@@ -109,6 +113,43 @@ func TestEvidenceFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(exitCannotTell, "verify", file)
+}
+
+// TestFsckSplitView: a log shows fsck another tree than the one that the copy on
+// this machine is of.
+func TestFsckSplitView(t *testing.T) {
+	n := testnode.NewWith(t, testnode.Options{Origin: "log.example/split", Start: time.Now()})
+	attested(n)
+	run, url := reader(t, n)
+	run(exitStands, "fsck", url) // there is no copy
+	run(exitStands, "check", "sbom")
+	run(exitStands, "fsck", url)
+	signed := n.Sequencer.Signed()
+	signed.Hash[0] ^= 1
+	forked, err := note.Sign(&note.Note{Text: trust.Body{Origin: n.Origin, Size: signed.Size, Root: signed.Hash}.String()}, n.LogKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/checkpoint" {
+			_, _ = w.Write(forked)
+			return
+		}
+		http.Redirect(w, r, url+r.URL.Path, http.StatusFound)
+	}))
+	defer web.Close()
+	vkey, _, _ := strings.Cut(n.Policy.String(), "\n")
+	if err := os.WriteFile("trust", []byte(vkey+"\nquorum none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := run(exitEvidence, "fsck", web.URL)
+	file := fmt.Sprintf("log.example_split-split-view-%d.evidence.json", signed.Size)
+	if !strings.Contains(errs, "shows two trees") || !strings.Contains(errs, "standing verify "+file) || !strings.Contains(errs, "hint: do not rely on what log.example/split says") {
+		t.Error(errs)
+	}
+	if out, _ := run(exitEvidence, "verify", file); !strings.Contains(out, "EVIDENCE: log.example/split signed two trees") {
+		t.Error(out)
+	}
 }
 
 // TestVerifyPromise: a promise is held against the copy of the log.

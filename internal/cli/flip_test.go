@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,15 +13,19 @@ import (
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
 
+	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/node"
 	"github.com/standing-log/standing/internal/replay"
+	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/trust"
 )
 
 const flipOrigin = "log.example/flip"
@@ -113,7 +118,8 @@ func flip(values map[statusmap.Hash]statusmap.Hash, key, was statusmap.Hash) map
 	return out
 }
 
-// store makes the directory of a stopped node that has the leaves.
+// store makes the directory of a stopped node that has the leaves, and has
+// published them.
 func (f *flipper) store(leaves [][]byte) string {
 	f.t.Helper()
 	dir := filepath.Join(f.t.TempDir(), "node")
@@ -123,10 +129,31 @@ func (f *flipper) store(leaves [][]byte) string {
 	f.must(os.RemoveAll(store))
 	b, err := embedded.Open(f.t.Context(), embedded.Options{Dir: store, Logger: quiet})
 	f.must(err)
-	_, err = b.Append(f.t.Context(), 0, leaves, nil)
+	_, err = b.Append(f.t.Context(), 0, leaves, []backend.Write{sequencer.PublishedWrite(f.sign(dir, leaves))})
 	f.must(err)
 	f.must(b.Close())
 	return dir
+}
+
+// sign signs the tree of the leaves with the node's key, whose quorum is none.
+func (f *flipper) sign(dir string, leaves [][]byte) []byte {
+	f.t.Helper()
+	file := filepath.Join(dir, "trust.policy")
+	policy, err := os.ReadFile(file)
+	f.must(err)
+	f.must(os.WriteFile(file, bytes.Replace(policy, []byte("\nquorum local"), []byte("\nquorum none"), 1), 0o600))
+	skey, err := os.ReadFile(filepath.Join(dir, "log.key"))
+	f.must(err)
+	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
+	f.must(err)
+	tree := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
+	for _, leaf := range leaves {
+		f.must(tree.Append(rfc6962.DefaultHasher.HashLeaf(leaf), nil))
+	}
+	body := trust.Body{Origin: flipOrigin, Size: uint64(len(leaves)), Root: rootOf(f.t, tree)}
+	signed, err := note.Sign(&note.Note{Text: body.String()}, signer)
+	f.must(err)
+	return signed
 }
 
 func fsckOf(args ...string) (code int, stderr string) {
@@ -137,7 +164,7 @@ func fsckOf(args ...string) (code int, stderr string) {
 
 // TestFlipFlop shows a revoked attestation as active for one seal, k+1 of k to
 // k+2, and as the last seal of a log. Both implementations stop there, whatever
-// follows, and name the seal and its line.
+// follows, and name the seal and its line; and there is a file that proves it.
 func TestFlipFlop(t *testing.T) {
 	f := newFlipper(t)
 	registrar, root := testlog.NewKey("registrar", false), testlog.NewKey("root", true)
@@ -167,9 +194,17 @@ func TestFlipFlop(t *testing.T) {
 			fmt.Sprintf("leaf %d is a false seal: it says map root", false1): {dir},
 			fmt.Sprintf("seal at %d: line 8 is", false1):                     {"--oracle", dir},
 		} {
+			t.Chdir(t.TempDir())
 			code, errs := fsckOf(args...)
 			if code != exitEvidence || !strings.Contains(errs, says) {
 				t.Errorf("%s: fsck %v: code %d: %s; want %q", name, args[:len(args)-1], code, errs, says)
+			}
+			file := fmt.Sprintf("log.example_flip-false-seal-%d.evidence.json", false1)
+			if !strings.Contains(errs, "standing verify "+file) {
+				t.Errorf("%s: fsck %v: no evidence: %s", name, args[:len(args)-1], errs)
+			}
+			if code := Main(t.Context(), []string{"verify", file, "--trust", filepath.Join(dir, "trust.policy")}, strings.NewReader(""), io.Discard, io.Discard); code != exitEvidence {
+				t.Errorf("%s: fsck %v: verify %s: code %d", name, args[:len(args)-1], file, code)
 			}
 		}
 	}

@@ -30,8 +30,9 @@ and every seal. With a URL, the newest checkpoint is opened under your trust fil
 first, and the withdrawal list is read as it is served. With the directory of a
 node that is not running, the store is read, and the state kept in it is compared
 as well. A directory into which a log was exported is read as its URL would be.
-Stops at the first bad thing and names it. If that is a false seal, tiles are read
-once more, and the evidence file is written that proves it to others (standing verify).
+Stops at the first bad thing and names it. If that is a false seal, leaves are read
+once more, and the evidence file is written that proves it to others (standing verify);
+likewise if the log shows another tree than the copy of it on this machine has.
 
   --oracle   recompute with a second implementation, which was written from the
              specification alone; it reads the leaves and nothing else
@@ -83,16 +84,24 @@ func (a *app) fsckDir(ctx context.Context, dir string, how fsckHow) error {
 	case errors.Is(err, embedded.ErrInUse), errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), ctx.Err() != nil, r.origin == "":
 		return cannotTell("%w", err).hinted("name the directory of a node that is stopped, or the URL of one that runs")
 	}
-	return badLog(err)
+	if isLie(err) {
+		if readErr := node.Read(ctx, dir, quietLog, func(origin string, policy *trust.Policy, _ []byte, c *client.Client) error {
+			a.proveLie(ctx, c, mirror.Config{Origin: origin, Policy: policy, Now: a.now})
+			return nil
+		}); readErr != nil {
+			a.note("standing: the evidence could not be made: %v", readErr)
+		}
+	}
+	return badLog(err, "do not let the node write before this is understood; keep a copy of it as it is, and compare it with a mirror")
 }
 
-func badLog(err error) error {
+// badLog says what is wrong with a log, and what to do.
+func badLog(err error, hint string) error {
 	var unknown *altreader.FunctionError
 	if errors.Is(err, mapfn.ErrFunction) || errors.As(err, &unknown) {
 		return cannotTell("%w", err).hinted("read the log with a newer version of this program")
 	}
-	return &failure{code: exitEvidence, err: err,
-		hint: "do not let the node write before this is understood; keep a copy of it as it is, and compare it with a mirror"}
+	return &failure{code: exitEvidence, err: err, hint: hint}
 }
 
 func (a *app) fsckURL(ctx context.Context, url string, how fsckHow) error {
@@ -130,7 +139,10 @@ func (a *app) fsckTiles(ctx context.Context, place string, c *client.Client, pol
 		return cannotTell("checkpoint of %s: %w", place, err).hinted("wait until the cosigners answer, or correct your trust file")
 	}
 	if err != nil {
-		return badLog(err)
+		return badLog(err, "do not rely on what is there; compare it with another copy of the log")
+	}
+	if err := a.compareCopy(ctx, c, cp.Origin, signed, policy); err != nil {
+		return &failure{code: exitEvidence, err: err, hint: evidenceHint(cp.Origin, policy)}
 	}
 	tree := tlog.Tree{N: int64(cp.Size), Hash: tlog.Hash(cp.Root)}
 	r := replayed{origin: cp.Origin, size: cp.Size}
@@ -146,8 +158,11 @@ func (a *app) fsckTiles(ctx context.Context, place string, c *client.Client, pol
 		if client.Temporary(err) || ctx.Err() != nil {
 			return err
 		}
-		a.proveLie(ctx, c, mirror.Config{Origin: cp.Origin, Policy: policy, Now: a.now}, err)
-		return badLog(err)
+		if !isLie(err) {
+			return badLog(err, "do not rely on what is there; compare it with another copy of the log, and ask its operator")
+		}
+		a.proveLie(ctx, c, mirror.Config{Origin: cp.Origin, Policy: policy, Now: a.now})
+		return badLog(err, evidenceHint(cp.Origin, policy))
 	}
 	return a.fsckResult(r, cp, how)
 }

@@ -23,19 +23,7 @@ import (
 // store, which no running node may have open, or else what a running node serves
 // at url.
 func Export(ctx context.Context, dir, out, url string, log *slog.Logger, progress func(done, size uint64)) (*export.Result, error) {
-	cfg, err := ReadConfig(dir)
-	if err != nil {
-		return nil, &SetupError{err}
-	}
-	vkeys, err := readVkeys(dir)
-	if err != nil {
-		return nil, &SetupError{err}
-	}
-	policy, file, err := fullPolicy(dir, cfg.Origin, vkeys)
-	if err != nil {
-		return nil, &SetupError{err}
-	}
-	write := func(c *client.Client) (*export.Result, error) {
+	write := func(policy *trust.Policy, file []byte, c *client.Client) (res *export.Result, err error) {
 		note, err := c.Checkpoint(ctx)
 		if err != nil {
 			return nil, err
@@ -45,32 +33,64 @@ func Export(ctx context.Context, dir, out, url string, log *slog.Logger, progres
 			Log: c, Withdrawals: c.WithdrawalList(), Progress: progress,
 		})
 	}
-	if url != "" {
-		c, err := client.New(url, client.Config{})
-		if err != nil {
-			return nil, &SetupError{err}
-		}
-		return write(c)
+	if url == "" {
+		var res *export.Result
+		err := Read(ctx, dir, log, func(_ string, policy *trust.Policy, file []byte, c *client.Client) (err error) {
+			res, err = write(policy, file, c)
+			return err
+		})
+		return res, err
 	}
-	return exportStore(ctx, dir, policy, log, write)
+	_, policy, file, err := readers(dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(url, client.Config{})
+	if err != nil {
+		return nil, &SetupError{err}
+	}
+	return write(policy, file, c)
 }
 
-// exportStore lets write read the store as if it were served.
-func exportStore(ctx context.Context, dir string, policy *trust.Policy, log *slog.Logger, write func(*client.Client) (*export.Result, error)) (res *export.Result, err error) {
+// readers returns what those who read the log of the node in dir need: its
+// origin and its trust file. The policy has all keys of the log.
+func readers(dir string) (origin string, policy *trust.Policy, file []byte, err error) {
+	cfg, err := ReadConfig(dir)
+	if err != nil {
+		return "", nil, nil, &SetupError{err}
+	}
+	vkeys, err := readVkeys(dir)
+	if err == nil {
+		policy, file, err = fullPolicy(dir, cfg.Origin, vkeys)
+	}
+	if err != nil {
+		return "", nil, nil, &SetupError{err}
+	}
+	return cfg.Origin, policy, file, nil
+}
+
+// Read lets use read the store of the node in dir, which must not be running, as
+// if it were served: c has its checkpoint, tiles and withdrawals, and file is the
+// node's trust file.
+func Read(ctx context.Context, dir string, log *slog.Logger, use func(origin string, policy *trust.Policy, file []byte, c *client.Client) error) (err error) {
+	origin, policy, file, err := readers(dir)
+	if err != nil {
+		return err
+	}
 	if err := checkStore(dir); err != nil {
-		return nil, err
+		return err
 	}
 	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: log})
 	if errors.Is(err, embedded.ErrInUse) {
-		return nil, fmt.Errorf("%w: export what the running node serves, with --from http://ITS-ADDRESS, or stop it first", err)
+		return fmt.Errorf("%w: export what the running node serves, with --from http://ITS-ADDRESS, or stop it first", err)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	root, err := store.Root(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p := prover.New(store, policy, new(mapstore.Cache))
 	var failed error // what the handlers found
@@ -82,8 +102,8 @@ func exportStore(ctx context.Context, dir string, policy *trust.Policy, log *slo
 	mux.Handle("/withdrawals/", http.StripPrefix("/withdrawals", &tiles.Handler{List: prover.Withdrawals{Prover: p}, Fail: fail}))
 	c, err := client.New("http://store.invalid", client.Config{HTTP: &http.Client{Transport: inProcess{mux}}, Attempts: 1})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	res, err = write(c)
-	return res, errors.Join(failed, err)
+	err = use(origin, policy, file, c)
+	return errors.Join(failed, err)
 }
