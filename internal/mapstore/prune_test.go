@@ -68,8 +68,12 @@ func TestPruneLeavesNothing(t *testing.T) {
 		}
 		checkVersion(t, s.mem, s.cache, keep, s.versions[keep], names)
 		for _, v := range versions {
-			if _, err := OpenAt(s.mem, nil, v); v < keep && !errors.Is(err, ErrNoVersion) {
-				t.Errorf("lag %d: version %d: %v", lag, v, err)
+			_, opened := OpenAt(s.mem, nil, v)
+			if v < keep && !errors.Is(opened, ErrNoVersion) {
+				t.Errorf("lag %d: version %d: %v", lag, v, opened)
+			}
+			if err := Kept(s.mem, v); errors.Is(err, ErrNoVersion) != errors.Is(opened, ErrNoVersion) || (err == nil) != (opened == nil) {
+				t.Errorf("lag %d: version %d is kept: %v; opened: %v", lag, v, err, opened)
 			}
 		}
 	}

@@ -41,14 +41,29 @@ func Open(view backend.View, cache *Cache) (*Snapshot, error) {
 
 // OpenAt returns a version, or ErrNoVersion.
 func OpenAt(view backend.View, cache *Cache, version uint64) (*Snapshot, error) {
-	h, err := readHead(view)
+	h, err := keptHead(view, version)
 	if err != nil {
 		return nil, err
 	}
-	if version < h.keep || version > h.version {
-		return nil, fmt.Errorf("%w: %d is not in [%d, %d]", ErrNoVersion, version, h.keep, h.version)
-	}
 	return openAt(view, cache, h, version)
+}
+
+// Kept fails with ErrNoVersion if OpenAt would. It does not read the map.
+func Kept(view backend.View, version uint64) error {
+	if _, err := keptHead(view, version); err != nil || version == 0 {
+		return err
+	}
+	_, err := readMeta(view, version)
+	return err
+}
+
+// keptHead returns the head if the version is among those that are kept.
+func keptHead(view backend.View, version uint64) (head, error) {
+	h, err := readHead(view)
+	if err == nil && (version < h.keep || version > h.version) {
+		err = fmt.Errorf("%w: %d is not in [%d, %d]", ErrNoVersion, version, h.keep, h.version)
+	}
+	return h, err
 }
 
 func openAt(view backend.View, cache *Cache, h head, version uint64) (*Snapshot, error) {
