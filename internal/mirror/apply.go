@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -21,11 +22,12 @@ type growing struct {
 	*mapstore.Batch
 	*syncing
 	ctx       context.Context
-	rehearsal *mapstore.Rehearsal
+	rehearsal *mapstore.Rehearsal // nil if no seal is to be checked but final
 	first     uint64
 	leaves    [][]byte
 	keys      map[Hash][]byte // that entries of the chunk have brought
 	side      []backend.Write
+	final     *seal.Seal // live, the last leaf: what is stored is compared with it
 }
 
 // apply runs the map function on each leaf, checks each seal, and stores all of
@@ -45,18 +47,21 @@ func (s *syncing) apply(ctx context.Context, items []item) error {
 		return err
 	}
 	g := &growing{
-		Batch: state, syncing: s, ctx: ctx, rehearsal: state.Rehearse(),
-		first: s.tree.End(), keys: map[Hash][]byte{},
+		Batch: state, syncing: s, ctx: ctx, first: s.tree.End(), keys: map[Hash][]byte{},
+	}
+	last := len(items) - 1
+	if slices.ContainsFunc(items[:last], func(it item) bool { return seal.Is(it.leaf) }) {
+		g.rehearsal = state.Rehearse()
 	}
 	for i := range items {
-		if err := g.add(&items[i]); err != nil {
+		if err := g.add(&items[i], i == last); err != nil {
 			return err
 		}
 	}
 	return g.store()
 }
 
-func (g *growing) add(it *item) error {
+func (g *growing) add(it *item, last bool) error {
 	index := g.tree.End()
 	g.leaves = append(g.leaves, it.leaf)
 	writes, err := g.step(it, index)
@@ -64,7 +69,7 @@ func (g *growing) add(it *item) error {
 		return fmt.Errorf("leaf %d: %w", index, err)
 	}
 	if seal.Is(it.leaf) {
-		if err := g.seal(it.leaf, index); err != nil {
+		if err := g.seal(it.leaf, index, last); err != nil {
 			return err
 		}
 	} else if writes != nil {
@@ -89,7 +94,9 @@ func (g *growing) effect(it *item, index uint64, w *mapfn.Writes) error {
 	if err := g.Apply(*w); err != nil {
 		return err
 	}
-	g.rehearsal.Apply(*w)
+	if g.rehearsal != nil {
+		g.rehearsal.Apply(*w)
+	}
 	e := it.entry
 	for _, k := range e.NewKeys() {
 		g.keys[k.ID()] = k.SPKI()
@@ -99,8 +106,8 @@ func (g *growing) effect(it *item, index uint64, w *mapfn.Writes) error {
 	return nil
 }
 
-// seal checks a seal, unless it is a stray.
-func (g *growing) seal(leaf []byte, index uint64) error {
+// seal checks a seal, unless it is a stray, or the last leaf: then store does.
+func (g *growing) seal(leaf []byte, index uint64, last bool) error {
 	prefix, err := rootOf(g.tree)
 	if err != nil {
 		return err
@@ -109,10 +116,19 @@ func (g *growing) seal(leaf []byte, index uint64) error {
 	if !live {
 		return nil // SPEC: a stray is ignored
 	}
+	if last {
+		g.final = s
+		return nil
+	}
 	r, err := g.rehearsal.Result()
 	if err != nil {
 		return err
 	}
+	return g.check(s, r)
+}
+
+// check compares a live seal with what was computed of the state before it.
+func (g *growing) check(s *seal.Seal, r mapstore.Result) error {
 	fn, err := mapfn.InForce(g)
 	if err != nil {
 		return err
@@ -125,7 +141,7 @@ func (g *growing) seal(leaf []byte, index uint64) error {
 		return fmt.Errorf("%s: %w", g.cfg.Origin, err)
 	}
 	for _, p := range g.waiting {
-		g.side = append(g.side, sequencer.PlaceWrite(p.id, p.index, index+1))
+		g.side = append(g.side, sequencer.PlaceWrite(p.id, p.index, s.Index+1))
 	}
 	g.last, g.waiting = s, nil
 	return nil
@@ -139,12 +155,17 @@ func (g *growing) store() error {
 	if err != nil {
 		return err
 	}
+	r, writes, err := g.Commit(size, g.keep())
+	if err != nil {
+		return fmt.Errorf("computing the map: %w", err)
+	}
+	if g.final != nil {
+		if err := g.check(g.final, r); err != nil {
+			return err
+		}
+	}
 	side := append(g.side, g.begun()...)
 	if size == g.cp.Size {
-		// The leaves of the last bundle were not compared with anything yet.
-		if root != g.cp.Root {
-			return fmt.Errorf("%w: its %d leaves have root %x, not %x", ErrTiles, size, root, g.cp.Root)
-		}
 		if err := g.sealed(); err != nil {
 			return err
 		}
@@ -152,10 +173,6 @@ func (g *growing) store() error {
 	}
 	for _, p := range g.waiting {
 		side = append(side, sequencer.PlaceWrite(p.id, p.index, 0))
-	}
-	_, writes, err := g.Commit(size, g.keep())
-	if err != nil {
-		return fmt.Errorf("computing the map: %w", err)
 	}
 	got, err := g.Mirror.store.Append(g.ctx, g.first, g.leaves, append(side, writes...))
 	if err != nil {

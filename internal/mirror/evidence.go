@@ -142,7 +142,7 @@ func (s *syncing) falseSeal(ctx context.Context, accused uint64, items []item) (
 		return nil, err
 	}
 	items = items[:accused-s.tree.End()+1]
-	n, err := s.sealedOf(items[:len(items)-1])
+	n, _, err := s.sealedOf(items[:len(items)-1])
 	if err != nil {
 		return nil, err
 	}

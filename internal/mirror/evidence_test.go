@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -99,6 +100,37 @@ func TestFalseSeal(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestForged: what somebody in between has put in place of the last seal says
+// nothing against the log.
+func TestForged(t *testing.T) {
+	l := newLog(t)
+	l.attest(3)
+	s := newStatic(t, l.Node)
+	s.add(leavesOf(t, l.Node)...)
+	leaf := s.leaves[len(s.leaves)-1]
+	last, err := seal.Parse(leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last.MapRoot[0] ^= 1
+	forged := last.Marshal()
+	s.tamper = func(tile tlogTile, b []byte) []byte {
+		if tile.L < 0 {
+			b = bytes.Replace(b, leaf, forged, 1)
+		}
+		return b
+	}
+	m := l.open(vfs.NewMem())
+	defer close_(t, m)
+	if err := s.sync(m); !errors.Is(err, mirror.ErrTiles) {
+		t.Errorf("%v, want %v", err, mirror.ErrTiles)
+	}
+	s.tamper = nil
+	if err := s.sync(m); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (f *fetcher) chunk(ctx context.Context, first uint64) ([]item, error) {
 	var group errgroup.Group
 	for i := range bundles {
 		group.Go(func() error {
-			bundles[i], errs[i] = f.bundle(ctx, from+uint64(i), roots)
+			bundles[i], errs[i] = f.bundle(ctx, from+uint64(i), first, roots)
 			return nil
 		})
 	}
@@ -205,10 +205,10 @@ func (n *nodes) SaveTiles(tiles []tlog.Tile, data [][]byte) {
 	}
 }
 
-// bundle fetches and parses the n-th entry bundle. If it is full, its root is
-// in roots; if not, it is the last one, and whoever has the leaves before it
-// compares the root of the tree.
-func (f *fetcher) bundle(ctx context.Context, n uint64, roots map[uint64]Hash) ([]item, error) {
+// bundle fetches the n-th entry bundle, and parses what it has of the leaves from
+// first on. If it is full, its root is in roots; if not, it is the last one, and
+// whoever has the leaves before it compares the root of the tree.
+func (f *fetcher) bundle(ctx context.Context, n, first uint64, roots map[uint64]Hash) ([]item, error) {
 	t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: int64(n), W: int(min(width, uint64(f.tree.N)-n*width))}
 	rest, err := f.src.Tile(ctx, t)
 	if err != nil {
@@ -233,7 +233,7 @@ func (f *fetcher) bundle(ctx context.Context, n uint64, roots map[uint64]Hash) (
 	if len(rest) > 0 || t.W == width && root != roots[n] {
 		return nil, fmt.Errorf("%w: %s", ErrTiles, torchwood.TilePath(t))
 	}
-	for i := range items {
+	for i := max(first, n*width) - n*width; i < uint64(len(items)); i++ {
 		if !seal.Is(items[i].leaf) {
 			items[i].entry, _ = entry.Parse(items[i].leaf) // nil if it is none
 		}

@@ -239,34 +239,47 @@ func (s *syncing) ready(items []item) (int, error) {
 	for i := range items {
 		size += len(items[i].leaf)
 	}
+	n, root, err := s.sealedOf(items)
+	switch {
+	case err != nil:
+		return 0, err
+	case s.tree.End()+uint64(len(items)) == s.cp.Size:
+		// The leaves of the last bundle were not compared with anything yet. What
+		// is not the log's is not to be judged.
+		if root != s.cp.Root {
+			return 0, fmt.Errorf("%w: its %d leaves have root %x, not %x", ErrTiles, s.cp.Size, root, s.cp.Root)
+		}
+		return len(items), nil
 	// With more between two seals, no file can prove what the second one is.
-	if s.tree.End()+uint64(len(items)) == s.cp.Size || len(items) > evidence.MaxLeaves || size > evidence.MaxSize {
+	case len(items) > evidence.MaxLeaves || size > evidence.MaxSize:
 		return len(items), nil
 	}
-	return s.sealedOf(items)
+	return n, nil
 }
 
-// sealedOf returns how many of the items there are up to the last live seal.
-func (s *syncing) sealedOf(items []item) (n int, err error) {
+// sealedOf returns how many of the items there are up to the last live seal, and
+// the root with all of them.
+func (s *syncing) sealedOf(items []item) (n int, root Hash, err error) {
 	tree, err := ranges.NewRange(0, s.tree.End(), slices.Clone(s.tree.Hashes()))
 	if err != nil {
-		return 0, err
+		return 0, root, err
 	}
 	for i := range items {
 		if seal.Is(items[i].leaf) {
 			prefix, err := rootOf(tree)
 			if err != nil {
-				return 0, err
+				return 0, root, err
 			}
 			if _, live := seal.Live(items[i].leaf, s.cfg.Origin, tree.End(), prefix); live {
 				n = i + 1
 			}
 		}
 		if err := tree.Append(items[i].hash[:], nil); err != nil {
-			return 0, err
+			return 0, root, err
 		}
 	}
-	return n, nil
+	root, err = rootOf(tree)
+	return n, root, err
 }
 
 // settle is for a tree whose leaves are held: a checkpoint that was held before
@@ -279,7 +292,7 @@ func (s *syncing) settle(ctx context.Context) (*seal.Seal, error) {
 	// State is made of the map as it was at that size. Where a Hold has gone past
 	// it, State stays where it is until a later one is published.
 	view := s.store.View()
-	_, err = mapstore.OpenAt(view, s.cache, s.cp.Size)
+	err = mapstore.Kept(view, s.cp.Size)
 	if err = errors.Join(err, view.Close()); errors.Is(err, mapstore.ErrNoVersion) {
 		return last, nil
 	}
