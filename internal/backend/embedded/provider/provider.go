@@ -149,9 +149,10 @@ func Open(dir string, opts Options) (*Provider, error) {
 	return nil, fmt.Errorf("opening %s: %w", dir, err)
 }
 
-// copyingL0 is how many tables a read may have to look into before they are
-// merged, instead of Pebble's 4: a fifth of the processor time of a first copy.
-const copyingL0 = 12
+// copyingL0 is twice as many tables as a read may have to look into before they
+// are merged, instead of Pebble's 4. What is merged costs as much processor time
+// as all other writing.
+const copyingL0 = 32
 
 func pebbleOptions(opts Options, h *health) *pebble.Options {
 	if opts.MemTableSize == 0 {

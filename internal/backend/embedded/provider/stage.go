@@ -26,6 +26,10 @@ type Stage struct {
 
 var _ storage.LogStorage = (*Stage)(nil)
 
+// maxRetained is the size of the batches whose memory is used again, as long as
+// the collector leaves it: to get new memory from the system costs more than to fill it.
+const maxRetained = 8 << 20
+
 var errStageEnded = errors.New("stage has ended")
 
 // Stage begins a Stage for about size bytes. It waits for other writers. Discard
@@ -37,7 +41,10 @@ func (p *Provider) Stage(size int) (*Stage, error) {
 		return nil, err
 	}
 	size = max(size, 1<<10) // Pebble panics where a batch's header has no room
-	return &Stage{logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(size), side: p.db.NewBatchWithSize(size)}, nil
+	return &Stage{
+		logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(size),
+		side: p.db.NewBatchWithSize(size, pebble.WithMaxRetainedSizeBytes(maxRetained)),
+	}, nil
 }
 
 // do runs one writing call; after one has failed there is no other.
