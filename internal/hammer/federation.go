@@ -8,11 +8,41 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // federation is three witnesses and an auditor, each a process, that cosign the
 // log under load: it needs two of the witnesses, and the auditor before them.
-type federation struct{ procs []*process }
+type federation struct {
+	procs  []*process // the auditor is the first
+	before []time.Duration
+}
+
+// cpu is the CPU time of each process so far.
+func (f *federation) cpu() (used []time.Duration) {
+	for _, p := range f.procs {
+		used = append(used, p.cpu())
+	}
+	return used
+}
+
+// figures reports what the processes have taken since before.
+func (f *federation) figures(r *report, entries int) {
+	if len(f.procs) == 0 {
+		return
+	}
+	var auditor, witnesses time.Duration
+	for i, used := range f.cpu() {
+		if used -= f.before[i]; i == 0 {
+			auditor = used
+		} else {
+			witnesses += used
+		}
+	}
+	r.duration("auditor_cpu_entry", auditor/time.Duration(entries), time.Microsecond)
+	r.duration("witnesses_cpu_entry", witnesses/time.Duration(entries), time.Microsecond)
+	r.figure("auditor_memory_peak", float64(f.procs[0].memory("VmHWM"))/1e6, "MB")
+}
 
 // join starts the cosigners and makes the log of s, which is not served yet,
 // depend on them.

@@ -27,6 +27,9 @@
 //	client_cpu           cores, while the load lasted
 //	server_cpu_entry     CPU time per entry
 //	memory, memory_peak  resident memory of the server
+//	auditor_cpu_entry    CPU time per entry of the auditor, until all was published;
+//	                     witnesses_cpu_entry of all witnesses
+//	auditor_memory_peak  resident memory of the auditor
 //	disk, disk_stopped   bytes on disk per entry: after the load; after a clean stop
 //	bundles              bundles served per second; bundle_p50, bundle_p99
 //	map_keys, map_proof  keys of the status map; mean bytes of a proof
@@ -93,6 +96,8 @@ type target interface {
 	// complete checks the answers, now that size is published.
 	complete(size uint64) error
 	process() *process
+	// besides reports what other processes take, since take.
+	besides(*report)
 	store() string
 	close() error
 }
@@ -252,6 +257,7 @@ func (c *Config) hammer(ctx context.Context, r *report, t target, e *entries, an
 	}
 	c.speed(r, answer, samples)
 	c.speed(r, "published", publication(samples, seen))
+	t.besides(r)
 	c.growth(r, samples)
 	r.figure("client_cpu", client.Seconds()/last.Seconds(), "cores")
 	if t.process() == nil {

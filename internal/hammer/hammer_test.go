@@ -200,7 +200,9 @@ func TestCosigned(t *testing.T) {
 	cfg := config(t)
 	cfg.Cosigned, cfg.Node, cfg.Reads = true, "batch: {interval: 5ms, first: 2ms}", 0
 	figures := run(t, cfg)
-	for _, name := range []string{"standing published", "cosigned published", "cosigned published_p50", "ratio cosigned"} {
+	for _, name := range []string{
+		"standing published", "cosigned published", "cosigned published_p50", "cosigned auditor_cpu_entry", "cosigned auditor_memory_peak", "ratio cosigned",
+	} {
 		if figures[name].Value <= 0 {
 			t.Errorf("%s is %v", name, figures[name].Value)
 		}

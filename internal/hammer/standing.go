@@ -190,6 +190,7 @@ func (s *standing) enrol(ctx context.Context) error {
 // take makes the entries of the load known.
 func (s *standing) take(e *entries) {
 	s.entries, s.indexes = e, make([]uint64, len(e.leaves))
+	s.cosigners.before = s.cosigners.cpu()
 }
 
 // add offers a batch of entries, and returns the size of the sealed tree that
@@ -231,6 +232,8 @@ func (s *standing) complete(size uint64) error {
 func (s *standing) published(ctx context.Context) (uint64, error) { return size(ctx, s.reader) }
 
 func (s *standing) process() *process { return s.proc }
+
+func (s *standing) besides(r *report) { s.cosigners.figures(r, len(s.leaves)) }
 
 // store is the directory that grows.
 func (s *standing) store() string { return filepath.Join(s.dir, "store") }

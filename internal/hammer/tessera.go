@@ -96,6 +96,8 @@ func (t *tessera) published(ctx context.Context) (uint64, error) { return size(c
 
 func (t *tessera) process() *process { return t.proc }
 
+func (t *tessera) besides(*report) {}
+
 func (t *tessera) store() string { return t.dir }
 
 // complete has nothing to check: equal bytes share an index, and there are none.
