@@ -2,6 +2,7 @@ package hammer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -16,32 +17,45 @@ import (
 // sampled is the number of bundles that are verified.
 const sampled = 500
 
-// serveBundles measures how fast bundles of random attestations are served.
+// serveBundles measures how bundles of random attestations are served: offered
+// at ReadRate, while the log still digests the load; then as fast as it answers.
 func (s *standing) serveBundles(ctx context.Context, r *report) error {
-	const probe = 200
-	one := func(ctx context.Context, _ int) (uint64, error) {
-		b, err := s.bundle(ctx, s.printed(rand.IntN(len(s.ids))))
-		if err == nil && len(b) == 0 {
-			err = fmt.Errorf("the bundle is empty")
-		}
-		return 0, err
+	// Whoever waits for one of these workers is not forgotten: latency counts from
+	// when a bundle was due.
+	l := load{workers: 8 * s.cfg.Readers, rate: s.cfg.ReadRate}
+	if err := s.readBundles(ctx, r, "steady_", l, int(l.rate*s.cfg.Reads.Seconds())); err != nil {
+		return err
 	}
-	l := load{workers: s.cfg.Readers}
 	// A few first, to know how many fill the time.
-	first, err := l.run(ctx, probe, one)
+	const probe = 200
+	l = load{workers: s.cfg.Readers}
+	first, err := l.run(ctx, probe, s.readBundle)
 	if err != nil {
 		return fmt.Errorf("reading bundles: %w", err)
 	}
-	n := int(probe * s.cfg.Reads.Seconds() / elapsed(first).Seconds())
-	samples, err := l.run(ctx, max(n, probe), one)
+	return s.readBundles(ctx, r, "", l, int(probe*s.cfg.Reads.Seconds()/elapsed(first).Seconds()))
+}
+
+// readBundles reads n bundles and reports rate and latencies.
+func (s *standing) readBundles(ctx context.Context, r *report, prefix string, l load, n int) error {
+	samples, err := l.run(ctx, max(n, 100), s.readBundle)
 	if err != nil {
 		return fmt.Errorf("reading bundles: %w", err)
 	}
-	r.figure("bundles", float64(len(samples))/elapsed(samples).Seconds(), "bundles/s")
+	r.figure(prefix+"bundles", float64(len(samples))/elapsed(samples).Seconds(), "bundles/s")
 	sorted := latencies(samples)
-	r.duration("bundle_p50", quantile(sorted, 0.50), time.Millisecond)
-	r.duration("bundle_p99", quantile(sorted, 0.99), time.Millisecond)
+	r.duration(prefix+"bundle_p50", quantile(sorted, 0.50), time.Millisecond)
+	r.duration(prefix+"bundle_p99", quantile(sorted, 0.99), time.Millisecond)
 	return nil
+}
+
+// readBundle reads the bundle of a random attestation.
+func (s *standing) readBundle(ctx context.Context, _ int) (uint64, error) {
+	b, err := s.bundle(ctx, s.printed(rand.IntN(len(s.ids))))
+	if err == nil && len(b) == 0 {
+		err = errors.New("the bundle is empty")
+	}
+	return 0, err
 }
 
 // proofs are sums over verified bundles.

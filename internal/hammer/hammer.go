@@ -31,7 +31,13 @@
 //	                     witnesses_cpu_entry of all witnesses
 //	auditor_memory_peak  resident memory of the auditor
 //	disk, disk_stopped   bytes on disk per entry: after the load; after a clean stop
-//	bundles              bundles served per second; bundle_p50, bundle_p99
+//	steady_bundles       bundles served per second right after the load, while
+//	                     Config.ReadRate are asked for
+//	steady_bundle_p50, _p99  from when a bundle was due to its answer
+//	bundles              bundles served per second, as fast as Config.Readers get
+//	                     them, each its next one when it has the last
+//	bundle_p50, _p99     from request to answer: this follows from the rate, on
+//	                     average Readers / bundles
 //	map_keys, map_proof  keys of the status map; mean bytes of a proof
 //	bundle_besides       bytes of a bundle besides entry and signature lines;
 //	                     bundle_party_entry of them are the issuer's enrolment
@@ -67,8 +73,9 @@ type Config struct {
 	Rate    float64 // entries per second offered; 0: as fast as they are answered
 	Rounds  int
 
-	Readers int           // requests for bundles in flight
-	Reads   time.Duration // for about how long; 0: not at all
+	ReadRate float64       // bundles per second asked for
+	Readers  int           // requests in flight when bundles are read as fast as they are answered
+	Reads    time.Duration // for about how long each; 0: not at all
 
 	API       string // "rest" or "grpc"
 	URL       string // of a log that runs already; "": make one
@@ -140,8 +147,8 @@ func Run(ctx context.Context, cfg Config) error {
 
 // check refuses numbers that mean nothing.
 func (c *Config) check() error {
-	if c.Entries < 1 || c.Batch < 1 || c.Workers < 1 || c.Rounds < 1 || c.Readers < 1 || c.Rate < 0 {
-		return errors.New("needs at least one of entries, batch, workers, rounds and readers")
+	if c.Entries < 1 || c.Batch < 1 || c.Workers < 1 || c.Rounds < 1 || c.Readers < 1 || c.Rate < 0 || c.ReadRate <= 0 {
+		return errors.New("needs at least one of entries, batch, workers, rounds and readers, and a read rate")
 	}
 	if c.API != "rest" && c.API != "grpc" {
 		return fmt.Errorf("api %.20q is neither rest nor grpc", c.API)

@@ -56,7 +56,7 @@ func config(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	return Config{
-		Entries: 200, Batch: 1, Workers: 50, Rounds: 1, Readers: 4, API: "grpc", Standingd: self, Dir: t.TempDir(),
+		Entries: 200, Batch: 1, Workers: 50, Rounds: 1, Readers: 4, ReadRate: 1000, API: "grpc", Standingd: self, Dir: t.TempDir(),
 		Node: "batch: {interval: 5ms, first: 2ms}\ncosign: {grace: 1ms}", Text: t.Output(),
 	}
 }
@@ -113,8 +113,10 @@ func TestLoads(t *testing.T) {
 			if _, ok := got["standing last_to_first"]; ok != (cfg.Batch == 1) {
 				t.Errorf("tenths: %+v", got["standing last_to_first"])
 			}
-			if _, ok := got["standing bundles"]; ok != (cfg.Reads > 0) {
-				t.Errorf("bundles: %+v", got["standing bundles"])
+			for _, name := range []string{"bundles", "bundle_p99", "steady_bundles", "steady_bundle_p99"} {
+				if f, ok := got["standing "+name]; ok != (cfg.Reads > 0) || ok && f.Value <= 0 {
+					t.Errorf("%s: %+v", name, f)
+				}
 			}
 		})
 	}
@@ -180,6 +182,7 @@ func TestConfig(t *testing.T) {
 		"rounds":    func(c *Config) { c.Rounds = 0 },
 		"readers":   func(c *Config) { c.Readers = 0 },
 		"rate":      func(c *Config) { c.Rate = -1 },
+		"read rate": func(c *Config) { c.ReadRate = 0 },
 		"api":       func(c *Config) { c.API = "soap" },
 		"no keys":   func(c *Config) { c.URL = "http://127.0.0.1:1" },
 		"peer":      func(c *Config) { c.Tessera, c.Batch = "x", 2 },
