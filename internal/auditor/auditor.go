@@ -17,7 +17,8 @@
 //   - its last leaf is a live seal, not dated more than five minutes ahead of
 //     the auditor's clock;
 //   - nothing that the log has shown to the auditor, here or before, contradicts
-//     it.
+//     it;
+//   - no pin of the auditor's closes the log, or asks for a newer map function.
 //
 // What is not cosigned yet is answered with 503 and how far the copy is. While
 // much is missing that comes at once, and the copy goes on in the background:
@@ -97,7 +98,7 @@ const (
 type Log struct {
 	Origin string
 	// Policy lists the log's keys, and the quorum that its published checkpoints
-	// have.
+	// have, with the pins of whoever runs the auditor.
 	Policy *trust.Policy
 	Source mirror.Source
 	// Submit offers the log a signed entry; nil: it is not asked.

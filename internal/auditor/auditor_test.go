@@ -134,6 +134,35 @@ func evidenceOf(t *testing.T, w *world, kind string) string {
 	return string(b)
 }
 
+// TestPins: of a log that a pin closes, or whose seals are under an older map
+// function than a pin asks for, nothing is cosigned; what was held is served.
+func TestPins(t *testing.T) {
+	w := newWorld(t)
+	w.attest(2)
+	size := w.Sequencer.PublishedSize()
+	for pins, want := range map[string]string{
+		"close " + strings.Join(strings.Fields(trust.Body{Origin: origin, Size: size, Root: w.Sequencer.Signed().Hash}.String()), " "): "a pin says that this log is closed",
+		"min-mapfn 2": "it is under map function 1, a pin asks for 2",
+		"min-mapfn 1": "",
+	} {
+		policy, err := w.Policy.Pin([]byte(pins + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := w.open(func(cfg *Config) { cfg.Logs[0].Policy = policy })
+		a.follower().poll(t.Context())
+		if err := a.ask(size); want != "" {
+			refused(t, err, 403, want)
+		} else if err != nil {
+			t.Errorf("%s: %v", pins, err)
+		}
+		if _, err := a.served().Checkpoint(t.Context()); err != nil {
+			t.Errorf("%s: the copy is not served: %v", pins, err)
+		}
+		a.close()
+	}
+}
+
 // TestSplitView: another tree that the log has signed ends it, whatever its size
 // and whoever sends it.
 func TestSplitView(t *testing.T) {

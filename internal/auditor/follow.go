@@ -184,6 +184,11 @@ func (f *follower) hold(ctx context.Context, note []byte) error {
 	if err := f.stopped(); err != nil {
 		return err
 	}
+	// SPEC: a log that a pin closes is good up to there: its key may be in other
+	// hands.
+	if f.Policy.Closed(f.Origin) {
+		return fmt.Errorf("%w: a pin says that this log is closed", witness.ErrRefused)
+	}
 	select {
 	case f.seats <- struct{}{}:
 		defer func() { <-f.seats }()
@@ -243,7 +248,7 @@ func (f *follower) extend(ctx context.Context, note []byte) error {
 		err = f.recompute(ctx)
 	}
 	if err == nil {
-		err = f.dated(last)
+		err = f.acceptable(last)
 	}
 	if err == nil {
 		err = f.paid(ctx, last.Index+1)
@@ -254,8 +259,13 @@ func (f *follower) extend(ctx context.Context, note []byte) error {
 	return err
 }
 
-// dated refuses a seal from the future.
-func (f *follower) dated(last *seal.Seal) error {
+// acceptable refuses a seal from the future, and one under a map function that
+// the pins do not believe any more.
+func (f *follower) acceptable(last *seal.Seal) error {
+	// SPEC: seals under an older map function than min-mapfn are no evidence.
+	if last.MapFn < f.Policy.MinMapFn() {
+		return fmt.Errorf("%w: it is under map function %d, a pin asks for %d", witness.ErrRefused, last.MapFn, f.Policy.MinMapFn())
+	}
 	// SPEC: an auditor does not cosign checkpoints yet that are sealed more than
 	// 5 min ahead of its clock.
 	latest := f.a.cfg.Now().Add(trust.MaxSkew).Unix()

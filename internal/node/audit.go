@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -22,7 +21,7 @@ type AuditedLog struct {
 	// URL is the address under which the log serves its tiles.
 	URL string `yaml:"url"`
 	// Trust is a trust file that lists the log and the quorum of what it
-	// publishes, relative to the node's directory.
+	// publishes, relative to the node's directory. Pins beside it are read, too.
 	Trust string `yaml:"trust,omitempty"`
 	// Vkeys are the log's verifier keys, in place of a trust file: then whatever
 	// it has signed and shows counts as published.
@@ -34,18 +33,7 @@ func (l AuditedLog) policy(dir string) (string, *trust.Policy, error) {
 	if (l.Trust == "") == (len(l.Vkeys) == 0) {
 		return "", nil, errors.New("give either trust or vkeys")
 	}
-	text := []byte("log " + strings.Join(l.Vkeys, "\nlog ") + "\nquorum none\n")
-	if l.Trust != "" {
-		path := l.Trust
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		var err error
-		if text, err = os.ReadFile(path); err != nil {
-			return "", nil, err
-		}
-	}
-	p, err := trust.Parse(text)
+	p, err := l.read(dir)
 	if err != nil {
 		return "", nil, err
 	}
@@ -55,6 +43,16 @@ func (l AuditedLog) policy(dir string) (string, *trust.Policy, error) {
 		}
 	}
 	return "", nil, errors.New("several logs are listed, and none of them has this URL")
+}
+
+func (l AuditedLog) read(dir string) (*trust.Policy, error) {
+	if l.Trust == "" {
+		return trust.Parse([]byte("log " + strings.Join(l.Vkeys, "\nlog ") + "\nquorum none\n"))
+	}
+	if filepath.IsAbs(l.Trust) {
+		return pinnedPolicy(l.Trust)
+	}
+	return pinnedPolicy(filepath.Join(dir, l.Trust))
 }
 
 // openAuditor opens the auditor, if this node has the key of one.

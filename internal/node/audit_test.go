@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/standing-log/standing/internal/mirror"
 	"github.com/standing-log/standing/personality/client"
@@ -99,7 +100,19 @@ func TestAuditConfig(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "none"), []byte("quorum none\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	_, real, err := note.GenerateKey(nil, "log.example/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"pinned": "log " + real + "\nquorum none\n", "pinned.pins": "close log.example/b 1 x\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for config, want := range map[string]string{
+		"audit:\n  logs: [{url: http://a, trust: pinned}]":          "pinned.pins: ",
 		"audit:\n  logs: [{}]":                                      "give either trust or vkeys",
 		"audit:\n  logs: [{url: http://a, trust: missing}]":         "no such file",
 		"audit:\n  logs: [{url: http://a, trust: none}]":            "",

@@ -79,6 +79,12 @@ func (c *Monitor) policy(dir string) (*trust.Policy, error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
 	}
+	return pinnedPolicy(name)
+}
+
+// pinnedPolicy reads a trust file of others' logs and the pins beside it. Pins
+// that cannot be read are never ignored: they are there to protect.
+func pinnedPolicy(name string) (*trust.Policy, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
