@@ -25,11 +25,12 @@ Every leaf is fetched and recomputed, under a checkpoint that this log signed. T
 store there is is not changed: the new one takes its place when it is whole, and
 the old one is kept beside it. What contradicts the mirror is named, and nothing
 done. Every cosigner in trust.policy is asked what it holds: the log does not go on
-below that. When interrupted, run it again.`,
+below that. It says first how many leaves there are and how much room they take, and
+fetches none if the disk has less. When interrupted, run it again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			*began = true
-			res, err := node.Recover(cmd.Context(), dir, from, without, quiet(), progress(cmd))
+			res, err := node.Recover(cmd.Context(), dir, from, without, quiet(), starts(cmd), progress(cmd))
 			return remade(cmd, dir, res, err)
 		},
 	}
@@ -52,7 +53,7 @@ run it again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			*began = true
-			res, err := node.Rebuild(cmd.Context(), dir, quiet(), progress(cmd))
+			res, err := node.Rebuild(cmd.Context(), dir, quiet(), starts(cmd), progress(cmd))
 			return remade(cmd, dir, res, err)
 		},
 	}
@@ -61,6 +62,11 @@ run it again.`,
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// starts says what a long run will take.
+func starts(cmd *cobra.Command) func(recovery.Room) {
+	return func(r recovery.Room) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), r) }
+}
 
 // progress tells how far a long run has come, in lines of which few are written.
 func progress(cmd *cobra.Command) func(done, size uint64) {

@@ -26,7 +26,7 @@ import (
 )
 
 func remake(t *testing.T, dir, from string, without ...string) (*recovery.Result, error) {
-	return node.Recover(t.Context(), dir, from, without, quietLog, nil)
+	return node.Recover(t.Context(), dir, from, without, quietLog, nil, nil)
 }
 
 // export writes the log of a stopped node into a directory.
@@ -65,7 +65,7 @@ func TestAttackEditedStore(t *testing.T) {
 		}
 		for how, run := range map[string]func(dir string) error{
 			"recover": func(dir string) error { _, err := remake(t, dir, mirror); return err },
-			"rebuild": func(dir string) error { _, err := node.Rebuild(t.Context(), dir, quietLog, nil); return err },
+			"rebuild": func(dir string) error { _, err := node.Rebuild(t.Context(), dir, quietLog, nil, nil); return err },
 		} {
 			dir := g.copy(t, g.dir)
 			damages[name].flip(t, dir)

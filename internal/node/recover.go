@@ -31,13 +31,13 @@ func checkStore(dir string) error {
 // Recover makes the store of the node in dir again, from a mirror: an URL under
 // which its tiles lie, or a directory with such tiles. The node must not be
 // running. It goes on without the cosigners named, and fails with the errors of
-// package recovery.
-func Recover(ctx context.Context, dir, from string, without []string, log *slog.Logger, progress func(done, size uint64)) (*recovery.Result, error) {
+// package recovery. starts, which may be nil, is told what it will take.
+func Recover(ctx context.Context, dir, from string, without []string, log *slog.Logger, starts func(recovery.Room), progress func(done, size uint64)) (*recovery.Result, error) {
 	src, err := openMirror(from)
 	if err != nil {
 		return nil, &SetupError{err}
 	}
-	return offline(ctx, dir, log, progress, func(n *Node, cfg recovery.Config) (*recovery.Result, error) {
+	return offline(ctx, dir, log, starts, progress, func(n *Node, cfg recovery.Config) (*recovery.Result, error) {
 		clients, err := n.cosigners(cfg.Policy)
 		if err != nil {
 			return nil, &SetupError{err}
@@ -52,8 +52,8 @@ func Recover(ctx context.Context, dir, from string, without []string, log *slog.
 
 // Rebuild makes the store of the node in dir again, from its own leaves. The
 // node must not be running.
-func Rebuild(ctx context.Context, dir string, log *slog.Logger, progress func(done, size uint64)) (*recovery.Result, error) {
-	return offline(ctx, dir, log, progress, func(_ *Node, cfg recovery.Config) (*recovery.Result, error) {
+func Rebuild(ctx context.Context, dir string, log *slog.Logger, starts func(recovery.Room), progress func(done, size uint64)) (*recovery.Result, error) {
+	return offline(ctx, dir, log, starts, progress, func(_ *Node, cfg recovery.Config) (*recovery.Result, error) {
 		return recovery.Rebuild(ctx, cfg)
 	})
 }
@@ -61,14 +61,14 @@ func Rebuild(ctx context.Context, dir string, log *slog.Logger, progress func(do
 // offline makes a new store for a node whose witness it holds open, so that the
 // node cannot start meanwhile. Every leaf of the new store was read: what was
 // found damaged before is no concern any more.
-func offline(ctx context.Context, dir string, log *slog.Logger, progress func(done, size uint64), make func(*Node, recovery.Config) (*recovery.Result, error)) (res *recovery.Result, err error) {
+func offline(ctx context.Context, dir string, log *slog.Logger, starts func(recovery.Room), progress func(done, size uint64), make func(*Node, recovery.Config) (*recovery.Result, error)) (res *recovery.Result, err error) {
 	n, policy, err := openKeys(dir, log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	res, err = make(n, recovery.Config{
-		Dir: dir, Origin: n.cfg.Origin, Policy: policy, Progress: progress, Now: time.Now, Logger: log,
+		Dir: dir, Origin: n.cfg.Origin, Policy: policy, Starts: starts, Progress: progress, Now: time.Now, Logger: log,
 	})
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func Rebuild(ctx context.Context, cfg Config) (res *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.fill(ctx, key.policy, src, notes...); err != nil {
+	if err := j.fill(ctx, key.policy, src, j.before.Size, notes...); err != nil {
 		return nil, err
 	}
 	if err := j.compare(ctx); err != nil {

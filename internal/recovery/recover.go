@@ -110,7 +110,7 @@ func (j *job) fetch(ctx context.Context, from mirror.Source, shown, most *signed
 	if err != nil {
 		return nil, err
 	}
-	if err := j.fill(ctx, policy, from, shown.note); err != nil {
+	if err := j.fill(ctx, policy, from, most.cp.Size, shown.note); err != nil {
 		return nil, err
 	}
 	j.see(shown)

@@ -285,6 +285,45 @@ func TestCosigners(t *testing.T) {
 
 var errAny = errors.New("any")
 
+// roomy is a file system with so many bytes free.
+type roomy struct {
+	vfs.FS
+	free uint64
+}
+
+func (r roomy) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: r.free, TotalBytes: 1 << 40}, nil
+}
+
+// TestRoom: what a run takes is said before a leaf is fetched; without room for
+// it nothing is, and with more room the same call goes on.
+func TestRoom(t *testing.T) {
+	l := newLog(t, 20)
+	fs := l.disk(l.sealed[3])
+	var told []Room
+	run := func(free uint64, left int) error {
+		cfg := l.config(roomy{fs, free})
+		cfg.Starts = func(r Room) { told = append(told, r) }
+		from := l.mirror(l.size(), 2)
+		from.left = left
+		_, err := Recover(t.Context(), cfg, Request{From: from, Cosigners: l.cosigners()})
+		return err
+	}
+	need := l.size() * leafRoom
+	if err := run(need-1, 1); !errors.Is(err, ErrNoRoom) || !strings.Contains(err.Error(), fmt.Sprint(l.size(), " leaves are to be read")) || len(told) > 0 {
+		t.Fatalf("%v, told %v", err, told)
+	}
+	if err := run(need, 1); !errors.Is(err, errCut) || len(told) != 1 || told[0] != (Room{l.size(), need, need}) {
+		t.Fatalf("%v, told %v", err, told)
+	}
+	if err := run(need, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.whole(fs, l.size()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestInUse: a running node has the store open; nothing is touched.
 func TestInUse(t *testing.T) {
 	l := newLog(t, 3)

@@ -64,6 +64,8 @@ type Config struct {
 	Origin string
 	// Policy is the node's: its keys open checkpoints of this log.
 	Policy *trust.Policy
+	// Starts, unless nil, is told what is to be read and the room that it takes.
+	Starts func(Room)
 	// Progress is told how many leaves are in the new store, of how many.
 	Progress func(done, size uint64)
 	Now      func() time.Time
@@ -172,7 +174,8 @@ func (j *job) openPublished() error {
 
 // fill brings the new store up to each checkpoint in turn, from src. An earlier
 // run may have begun that. The keys of policy alone decide what a checkpoint is.
-func (j *job) fill(ctx context.Context, policy *trust.Policy, src mirror.Source, notes ...[]byte) error {
+// size is where it ends, at last.
+func (j *job) fill(ctx context.Context, policy *trust.Policy, src mirror.Source, size uint64, notes ...[]byte) error {
 	if err := j.FS.MkdirAll(j.path(j.name), 0o700); err != nil {
 		return err
 	}
@@ -181,6 +184,9 @@ func (j *job) fill(ctx context.Context, policy *trust.Policy, src mirror.Source,
 		Dir: j.path(j.name), FS: j.FS, Origin: j.Origin, Policy: policy, Now: j.Now, Logger: j.Logger,
 	})
 	if err != nil {
+		return err
+	}
+	if err := j.room(ctx, size); err != nil {
 		return err
 	}
 	for _, note := range notes {
