@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -215,23 +216,20 @@ func (f *fetcher) bundle(ctx context.Context, n, first uint64, roots map[uint64]
 		return nil, err
 	}
 	items := make([]item, t.W)
-	tree := ranges.NewEmptyRange(0)
 	for i := range items {
 		it := &items[i]
 		if it.leaf, rest, err = torchwood.ReadTileEntry(rest); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrTiles, torchwood.TilePath(t), err)
 		}
 		it.hash = Hash(rfc6962.DefaultHasher.HashLeaf(it.leaf))
-		if err := tree.Append(it.hash[:], nil); err != nil {
-			return nil, err
-		}
 	}
-	root, err := rootOf(tree)
-	if err != nil {
-		return nil, err
-	}
-	if len(rest) > 0 || t.W == width && root != roots[n] {
+	if len(rest) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrTiles, torchwood.TilePath(t))
+	}
+	if t.W == width {
+		if root, err := rootUnder(items); err != nil || root != roots[n] {
+			return nil, errors.Join(fmt.Errorf("%w: %s", ErrTiles, torchwood.TilePath(t)), err)
+		}
 	}
 	for i := max(first, n*width) - n*width; i < uint64(len(items)); i++ {
 		if !seal.Is(items[i].leaf) {
@@ -239,6 +237,17 @@ func (f *fetcher) bundle(ctx context.Context, n, first uint64, roots map[uint64]
 		}
 	}
 	return items, nil
+}
+
+// rootUnder returns the root of a tree that has these leaves.
+func rootUnder(items []item) (Hash, error) {
+	tree := ranges.NewEmptyRange(0)
+	for i := range items {
+		if err := tree.Append(items[i].hash[:], nil); err != nil {
+			return Hash{}, err
+		}
+	}
+	return rootOf(tree)
 }
 
 // verify checks the signatures of the entries whose key some entry has brought,

@@ -3,6 +3,7 @@ package mirror
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/transparency-dev/merkle/compact"
@@ -111,7 +112,17 @@ func (m *Mirror) checkHeld(ctx context.Context, root backend.Root, cp *signed) e
 	return nil
 }
 
-var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+var ranges = compact.RangeFactory{Hash: hashChildren}
+
+// hashChildren is that of RFC 6962, in half the time of rfc6962.Hasher's.
+func hashChildren(left, right []byte) []byte {
+	var b [1 + 2*sha256.Size]byte
+	b[0] = rfc6962.RFC6962NodeHashPrefix
+	copy(b[1:], left)
+	copy(b[1+sha256.Size:], right)
+	h := sha256.Sum256(b[:])
+	return h[:]
+}
 
 // loadRange reads the compact range of the first size leaves.
 func (m *Mirror) loadRange(ctx context.Context, size uint64) (*compact.Range, error) {
