@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -217,6 +218,11 @@ func entries(ctx context.Context, l List, first, n uint64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		size := 0
+		for _, leaf := range leaves {
+			size += 2 + len(leaf)
+		}
+		data = slices.Grow(data, size)
 		for _, leaf := range leaves {
 			data = binary.BigEndian.AppendUint16(data, uint16(len(leaf)))
 			data = append(data, leaf...)

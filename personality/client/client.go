@@ -205,7 +205,7 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte) (an
 		return nil, 0, c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(resp.Body, MaxResponse+1))
+	answer, err = read(resp)
 	if err != nil {
 		return nil, 0, c.unreachable(ctx, err)
 	}
@@ -217,6 +217,16 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte) (an
 		return nil, time.Duration(max(0, min(seconds, 3600))) * time.Second, c.failure(path, resp.StatusCode, answer)
 	}
 	return answer, 0, nil
+}
+
+// read reads an answer, up to MaxResponse and one byte.
+func read(resp *http.Response) ([]byte, error) {
+	var b bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= MaxResponse {
+		b.Grow(int(n) + bytes.MinRead) // or it would grow once more to find the end
+	}
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, MaxResponse+1))
+	return b.Bytes(), err
 }
 
 // unreachable tells the end of the caller's patience from a dead log.
