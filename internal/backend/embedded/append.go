@@ -26,7 +26,7 @@ const maxAppend = 1 << 30
 
 // Append implements backend.Backend.
 func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side []backend.Write) (backend.Root, error) {
-	total, err := checkAppend(leaves, side)
+	tree, beside, err := checkAppend(leaves, side)
 	if err != nil {
 		return backend.Root{}, err
 	}
@@ -42,7 +42,7 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 	if size := s.now.root().Size; first != size {
 		return backend.Root{}, fmt.Errorf("%w: append at %d, tree size is %d", backend.ErrConflict, first, size)
 	}
-	want, err := s.staged(total+total/8, func(st *provider.Stage) (backend.Root, error) {
+	want, err := s.staged(tree, tree+beside, func(st *provider.Stage) (backend.Root, error) {
 		if err := s.integrate(ctx, st, first, leaves); err != nil {
 			return backend.Root{}, err
 		}
@@ -73,34 +73,42 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 	return got, err
 }
 
-// checkAppend keeps out what the contract forbids, and counts bytes.
-func checkAppend(leaves [][]byte, side []backend.Write) (total int, err error) {
+// perLeaf is what Trillian writes besides a leaf: its hashes, its places in the
+// indexes, and nodes.
+const perLeaf = 384
+
+// perWrite is what Pebble writes besides a key and its value, at most.
+const perWrite = 16
+
+// checkAppend keeps out what the contract forbids, and estimates the bytes that
+// Trillian writes, and those beside.
+func checkAppend(leaves [][]byte, side []backend.Write) (tree, beside int, err error) {
 	for i, l := range leaves {
 		// SPEC: "Leaves are at most MaxLeaf bytes."
 		if len(l) > backend.MaxLeaf {
-			return 0, fmt.Errorf("leaf %d of %d: %d bytes: want at most %d", i, len(leaves), len(l), backend.MaxLeaf)
+			return 0, 0, fmt.Errorf("leaf %d of %d: %d bytes: want at most %d", i, len(leaves), len(l), backend.MaxLeaf)
 		}
-		total += len(l)
+		tree += len(l)
 	}
 	for _, w := range side {
 		// SPEC: "Keys are non-empty."
 		if len(w.Key) == 0 {
-			return 0, errEmptyKey
+			return 0, 0, errEmptyKey
 		}
-		total += len(w.Key) + len(w.Value)
+		beside += len(w.Key) + len(w.Value)
 	}
-	if total > maxAppend {
-		return 0, fmt.Errorf("append of %d bytes: want at most %d", total, maxAppend)
+	if tree+beside > maxAppend {
+		return 0, 0, fmt.Errorf("append of %d bytes: want at most %d", tree+beside, maxAppend)
 	}
-	return total, nil
+	return tree + perLeaf*len(leaves), beside + perWrite*len(side), nil
 }
 
 var errEmptyKey = errors.New("empty side key")
 
-// staged builds a Stage of about size bytes with f and commits it; nothing
-// remains if f fails.
-func (s *Store) staged(size int, f func(*provider.Stage) (backend.Root, error)) (root backend.Root, err error) {
-	st, err := s.p.Stage(size)
+// staged builds a Stage with f and commits it; nothing remains if f fails. The
+// sizes are those of provider.Stage.
+func (s *Store) staged(tree, size int, f func(*provider.Stage) (backend.Root, error)) (root backend.Root, err error) {
+	st, err := s.p.Stage(tree, size)
 	if err != nil {
 		return backend.Root{}, err
 	}
@@ -202,7 +210,7 @@ func (s *Store) Swap(ctx context.Context, key, old, new []byte) error {
 	s.write.Lock()
 	defer s.write.Unlock()
 
-	_, err := s.staged(len(key)+len(new), func(st *provider.Stage) (backend.Root, error) {
+	_, err := s.staged(0, len(key)+len(new), func(st *provider.Stage) (backend.Root, error) {
 		is, err := st.Side(key)
 		if err == nil && ((is == nil) != (old == nil) || !bytes.Equal(is, old)) {
 			err = fmt.Errorf("%w: value of %q", backend.ErrConflict, key)

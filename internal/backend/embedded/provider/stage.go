@@ -32,18 +32,18 @@ const maxRetained = 8 << 20
 
 var errStageEnded = errors.New("stage has ended")
 
-// Stage begins a Stage for about size bytes. It waits for other writers. Discard
-// MUST follow.
-func (p *Provider) Stage(size int) (*Stage, error) {
+// Stage begins a Stage for about size bytes, tree of which Trillian will write.
+// It waits for other writers. Discard MUST follow.
+func (p *Provider) Stage(tree, size int) (*Stage, error) {
 	p.write.Lock()
 	if err := p.Err(); err != nil {
 		p.write.Unlock()
 		return nil, err
 	}
-	size = max(size, 1<<10) // Pebble panics where a batch's header has no room
+	const least = 1 << 10 // Pebble panics where a batch's header has no room
 	return &Stage{
-		logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(size),
-		side: p.db.NewBatchWithSize(size, pebble.WithMaxRetainedSizeBytes(maxRetained)),
+		logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(max(tree, least)),
+		side: p.db.NewBatchWithSize(max(size, least), pebble.WithMaxRetainedSizeBytes(maxRetained)),
 	}, nil
 }
 

@@ -93,7 +93,7 @@ func TestStage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := open(t, vfs.NewMem())
 			tree := newTree(t, p, storagetesting.PreorderedLogTree, 0)
-			s, err := p.Stage(1 << 10)
+			s, err := p.Stage(0, 1<<10)
 			if err != nil {
 				t.Fatal(err)
 			}
