@@ -88,6 +88,11 @@ func (s *Sequencer) idle(ctx context.Context, signed []byte) error {
 	defer t.Stop()
 	for {
 		select {
+		case <-s.wake: // late lines would only hold up what is new
+			return nil
+		default:
+		}
+		select {
 		case <-t.C:
 			return nil
 		case <-s.wake:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
@@ -71,6 +72,9 @@ func (w *World) signed(p *process, r backend.Root) {
 	if _, ok := seal.Live(d.leaf(r.Size-1), origin, r.Size-1, prefix); !ok {
 		w.violate(p.name, "signed a tree of size %d that does not end in a live seal", r.Size)
 	}
+	w.mu.Lock()
+	w.signs[r] = true
+	w.mu.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.reserved[r] {
@@ -120,8 +124,11 @@ func (w *World) says(p *process) {
 	}
 }
 
-// cosigned looks at what a witness has cosigned, and before that.
+// cosigned looks at what a cosigner has cosigned, and before that.
 func (w *World) cosigned(c *cosigner, old, next backend.Root) {
+	if c.audit == nil {
+		w.ordered(c, next)
+	}
 	if old.Size == 0 {
 		return
 	}
@@ -136,15 +143,29 @@ func (w *World) cosigned(c *cosigner, old, next backend.Root) {
 	w.violate(c.name, "cosigned size %d, which contradicts %d, which it has cosigned", next.Size, old.Size)
 }
 
+// ordered looks whether the auditors that the quorum needs have cosigned what a
+// witness cosigns.
+func (w *World) ordered(c *cosigner, at backend.Root) {
+	var names []string
+	for _, o := range w.cosigners {
+		if o.audit == nil || o.has(at) {
+			names = append(names, o.name)
+		}
+	}
+	if !cosign.Suffices(w.policy, names) {
+		w.violate(c.name, "cosigned size %d before the auditors", at.Size)
+	}
+}
+
 func (w *World) allDisks() []*Disk {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.disks
 }
 
-// contradict returns the witnesses that know a tree which d does not hold.
+// contradict returns the cosigners that know a tree which d does not hold.
 func (w *World) contradict(d *Disk) (names []string) {
-	for _, c := range w.witnesses {
+	for _, c := range w.cosigners {
 		if at := c.holds(); at.Size > 0 && !d.has(at) {
 			names = append(names, c.name)
 		}

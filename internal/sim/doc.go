@@ -6,8 +6,8 @@
 // # Real
 //
 // The code that runs is the one that is deployed: admission, the sequencer with
-// its publisher, the node's Gatherer, the cosign clients, and the witnesses
-// behind their HTTP handlers.
+// its publisher, the node's Gatherer, the cosign clients, the witnesses and, in
+// some worlds, auditors with their copies, behind their HTTP handlers.
 //
 // # Modelled
 //
@@ -27,6 +27,12 @@
 // A request to a witness may be lost, late, doubled, or answered to nobody.
 // Witnesses are down at times, and start again with what they had recorded.
 // Clocks differ by up to four minutes.
+//
+// Auditors read the log at one address, where the main process answers. They
+// crash at any moment, also when they hold leaves and have recorded nothing, and
+// when they have recorded and answered nobody; of what their disk has not synced
+// all, some or nothing is there when they start again. The quorum needs an
+// auditor, one of two, or none.
 //
 // Processes end, by a crash or in order, whenever the seed says, and start again
 // later. Submitters offer what package testlog generates, which includes
@@ -53,13 +59,18 @@
 //   - Who is told that an entry is in the log finds it at that index, under a
 //     seal at that size; who submits it again is told the same.
 //   - A writer stops only for a cause that there was.
+//   - A witness cosigns no tree before those auditors have without which there is
+//     no quorum.
+//   - An auditor that starts again serves every leaf of what it has recorded as
+//     cosigned. It gives up a log only if that has signed two histories.
 //
 // And at the end, when everything works again:
 //
 //   - All that submitters were told still holds, on the disk where they were told.
 //   - Each disk either gets a new entry sealed, cosigned and published, or its
 //     writer stops with sequencer.ErrRestored, and which of the two follows from
-//     what the witnesses have recorded.
+//     what the cosigners have recorded. Where auditors that the quorum needs have
+//     given the log up, nothing is published ever after.
 //   - Package replay computes every seal and the stored map again from the leaves
 //     alone, and every entry has effect: none is there twice.
 package sim

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/sequencer"
 )
@@ -68,6 +70,23 @@ func (v *volatile) Swap(ctx context.Context, key, old, new []byte) error {
 	}
 	return err
 }
+
+// unsynced is a disk that says that it has synced what it has not.
+type unsynced struct{ vfs.FS }
+
+func (u unsynced) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := u.FS.Create(name, c)
+	if strings.HasSuffix(name, ".log") { // of entries: what is made of them later is synced
+		f = lying{f}
+	}
+	return f, err
+}
+
+type lying struct{ vfs.File }
+
+func (lying) Sync() error                         { return nil }
+func (lying) SyncData() error                     { return nil }
+func (lying) SyncTo(int64) (full bool, err error) { return true, nil }
 
 // mutants are faults that the simulation has to find, and what it says then.
 var mutants = map[string]struct {
@@ -166,8 +185,12 @@ var mutants = map[string]struct {
 			return cosigned, err
 		}
 	}}, "stopped without a cause"},
-	"witnesses forget":         {Options{Forgetful: true}, "contradicts"},
-	"quorums that do not meet": {Options{Quorum: 1}, "contradicts"},
+	"witnesses are asked first":             {Options{Audited: needed, Unordered: true}, "before the auditors"},
+	"publishes without its auditors":        {Options{Audited: either, Trusting: true}, "published without a quorum"},
+	"auditors cosign what they do not hold": {Options{Audited: needed, Unheld: true}, "does not hold it"},
+	"auditors hold it in memory":            {Options{Audited: needed, AuditorDisk: func(fs vfs.FS) vfs.FS { return unsynced{fs} }}, "does not hold it"},
+	"witnesses forget":                      {Options{Forgetful: true}, "contradicts"},
+	"quorums that do not meet":              {Options{Quorum: 1}, "contradicts"},
 }
 
 // mutantSeeds is how many seeds a mutant has to be found in.

@@ -23,6 +23,7 @@ import (
 	"github.com/standing-log/standing/internal/node"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/internal/tiles"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -120,24 +121,28 @@ func (p *process) exit() {
 
 func (p *process) config() sequencer.Config {
 	var clients []*cosign.Client
-	for i, c := range p.w.witnesses {
+	var auditors []string
+	for i, c := range p.w.cosigners {
 		client, err := cosign.NewClient(cosign.Config{
-			URL: "http://" + c.name + ".example", Cosigners: p.w.policy.Cosigners()[i : i+1],
-			HTTP: &http.Client{Transport: link{p, c}}, Timeout: 3 * time.Second, Now: p.now,
+			URL: "http://" + c.name + ".example" + c.prefix(), Cosigners: p.w.policy.Cosigners()[i : i+1],
+			HTTP: &http.Client{Transport: link{p.w, p.name, c.name, p.ended, c.serve}}, Timeout: 3 * time.Second, Now: p.now,
 		})
 		must(err)
 		clients = append(clients, client)
+		if c.audit != nil && !p.w.Unordered {
+			auditors = append(auditors, c.name)
+		}
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	late := make(chan []byte)
-	p.asks = &node.Gatherer{Policy: p.w.policy, Clients: clients, Store: p.backend, Now: p.now, Log: quiet, Late: late}
+	p.asks = &node.Gatherer{Policy: p.w.believed, Clients: clients, Auditors: auditors, Store: p.backend, Now: p.now, Log: quiet, Late: late}
 	ask := p.asks.Cosign
 	if p.w.Cosign != nil {
 		ask = p.w.Cosign(ask)
 	}
 	return sequencer.Config{
 		Origin: origin, Backend: p.backend, Signers: []note.Signer{signer{logSigner(), p}},
-		Policy: p.w.policy, Cosign: ask, Late: late,
+		Policy: p.w.believed, Cosign: ask, Late: late,
 		Interval: p.w.interval, BatchMax: 32, Backlog: p.w.backlog, Refresh: p.w.refresh, Retry: 2 * time.Second,
 		Now: p.now, Log: quiet,
 	}
@@ -166,7 +171,35 @@ func (p *process) run() {
 	}
 	p.w.tell(p.name, "opened at size %d", p.seq.SignedSize())
 	err := p.seq.Run(p.ctx)
+	if p.crashed() { // who has noticed it first does not matter
+		p.w.tell(p.name, "ended")
+		return
+	}
 	p.w.tell(p.name, "ended: %v; %v", err, p.seq.Err())
+}
+
+// serve answers who reads the log at its address.
+func (w *World) serve(q *http.Request, _ []byte) (*http.Response, error) {
+	p := w.public.Load()
+	if p == nil || !p.isOpen() {
+		return nil, errDown
+	}
+	h := tiles.Handler{
+		List:       tiles.Leaves{Backend: p.backend, Signed: p.seq.Signed},
+		Checkpoint: func() ([]byte, error) { return sequencer.Published(p.backend) },
+		Fail:       func(error) {}, // the answer says so
+	}
+	return call(q.Context(), &h, q.Method, q.URL.Path, nil).Result(), nil
+}
+
+// isOpen reports whether the process can be asked.
+func (p *process) isOpen() bool {
+	select {
+	case <-p.ready:
+		return p.opened == nil && !p.crashed()
+	default:
+		return false
+	}
 }
 
 // signer signs for a process that runs.
@@ -276,6 +309,9 @@ func (m *machine) life(ctx context.Context) bool {
 	m.mu.Lock()
 	p := m.w.newProcess(name, m.disk)
 	m.now = p
+	if m == m.w.main {
+		m.w.public.Store(p)
+	}
 	m.mu.Unlock()
 	m.w.goes(p.run)
 	r := m.w.draw(name, "life")

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
+	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/testlog"
@@ -15,7 +17,7 @@ import (
 // settle puts everything right and looks at what has become of each disk.
 func (w *World) settle() {
 	w.quiet.Store(true)
-	for _, c := range w.witnesses {
+	for _, c := range w.cosigners {
 		c.heal()
 	}
 	w.background.Wait()
@@ -27,6 +29,18 @@ func (w *World) settle() {
 	for n, d := range disks {
 		if d != w.main.on() {
 			w.finale(n+1, d)
+		}
+	}
+	for _, c := range w.cosigners {
+		if c.audit == nil {
+			continue
+		}
+		w.holding(c)
+		if c.audit.given() {
+			w.happened("given up")
+			if !w.forked() {
+				w.violate(c.name, "has given up a log of one history")
+			}
 		}
 	}
 }
@@ -44,29 +58,62 @@ func (w *World) finale(n int, d *Disk) {
 	against := w.contradict(d)
 	quorum := w.agrees(against)
 	p := w.newProcess(fmt.Sprintf("finale/%d", n), d)
+	w.public.Store(p)
 	w.goes(p.run)
 	<-p.ready
 	switch {
 	case p.opened != nil:
 		w.violate(p.name, "a log where all is well again: %v", p.opened)
 	case quorum:
-		if err := p.progress(); err != nil {
+		if err := p.progress(); err != nil && w.agrees(append(w.given(), against...)) {
 			w.violate(p.name, "no progress: %v; %v know more", err, against)
 		}
 	default:
-		if err := p.refusal(); !errors.Is(err, sequencer.ErrRestored) {
+		// Behind an auditor who refuses nobody is asked.
+		if err := p.refusal(); !errors.Is(err, sequencer.ErrRestored) && len(w.given()) == 0 {
 			w.violate(p.name, "%v know more, and the log goes on: %v", against, err)
 		}
 	}
 	w.happened(fmt.Sprintf("finale: progress %t", quorum))
+	// Not in the instant of the last publication, after which late lines come.
+	time.Sleep(between(w.draw("finale"), time.Millisecond, time.Second))
 	p.exit()
 	w.background.Wait()
 	w.replay(d)
 }
 
-// agrees reports whether there is a quorum without some of the witnesses.
+// agrees reports whether there is a quorum without some of the cosigners.
 func (w *World) agrees(without []string) bool {
-	return len(w.witnesses)-len(without) >= w.quorum
+	var names []string
+	for _, c := range w.cosigners {
+		if !slices.Contains(without, c.name) {
+			names = append(names, c.name)
+		}
+	}
+	return cosign.Suffices(w.policy, names)
+}
+
+// given returns the auditors that have given up the log for good.
+func (w *World) given() (names []string) {
+	for _, c := range w.cosigners {
+		if c.audit.given() {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// forked reports whether the log has signed trees that exclude each other: else
+// some disk has them all.
+func (w *World) forked() bool {
+	return !slices.ContainsFunc(w.allDisks(), func(d *Disk) bool {
+		for r := range w.signs {
+			if !d.has(r) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // patience is more than any healthy world needs.

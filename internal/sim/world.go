@@ -6,15 +6,17 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/testlog"
-	"github.com/standing-log/standing/internal/witness"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -28,7 +30,28 @@ type Options struct {
 	Forgetful bool
 	// Quorum replaces the number of witnesses in the quorum.
 	Quorum int
+	// Audited says who audits, whatever the seed says.
+	Audited Audited
+	// AuditorDisk wraps the disk of an auditor; nil: it is as it is.
+	AuditorDisk func(vfs.FS) vfs.FS
+	// Unheld has auditors cosign what they do not hold.
+	Unheld bool
+	// Unordered has the log ask all its cosigners at once.
+	Unordered bool
+	// Trusting has the log publish without its auditors.
+	Trusting bool
 }
+
+// Audited is who audits.
+type Audited int
+
+const (
+	drawn Audited = iota // as the seed says
+	nobody
+	optional // one, whom the quorum does not need
+	needed   // one, whom it needs
+	either   // two, one of whom it needs
+)
 
 // Cosign is sequencer.Config's.
 type Cosign = func(ctx context.Context, checkpoint []byte, size uint64) ([]byte, error)
@@ -48,8 +71,10 @@ type World struct {
 	submitters        int
 
 	policy    *trust.Policy
-	quorum    int // of the witnesses
-	witnesses []*cosigner
+	believed  *trust.Policy // by the log
+	cosigners []*cosigner   // in the order of the policy: auditors last
+	dir       string        // of auditors
+	public    atomic.Pointer[process]
 	author    *author
 	main      *machine
 	machines  []*machine
@@ -63,6 +88,7 @@ type World struct {
 	counts    map[string]int
 	disks     []*Disk
 	published []published
+	signs     map[backend.Root]bool // all that was ever signed
 }
 
 // event is a line of the trace.
@@ -90,7 +116,7 @@ type Result struct {
 
 // Run runs the world of one seed.
 func Run(seed uint64, opts Options) *Result {
-	w := &World{Options: opts, seed: seed, counts: map[string]int{}}
+	w := &World{Options: opts, seed: seed, counts: map[string]int{}, signs: map[backend.Root]bool{}}
 	// The entries of package testlog are of this time.
 	time.Sleep(time.Until(time.Unix(1_795_000_000, 0)))
 	began := time.Now()
@@ -98,6 +124,7 @@ func Run(seed uint64, opts Options) *Result {
 	w.found()
 	w.fray()
 	w.settle()
+	w.end()
 	return w.result(began)
 }
 
@@ -116,14 +143,24 @@ func (w *World) profile() {
 	w.length = between(r, 3*time.Second, 25*time.Second)
 	w.submitters = 2 + r.IntN(3)
 	n := pick(r, 1, 3, 3, 4)
-	w.quorum = cmp.Or(w.Quorum, n/2+1)
-	w.meet(n)
+	audited := cmp.Or(w.Audited, w.audited())
+	quorum := cmp.Or(w.Quorum, n/2+1)
+	w.meet(n, quorum, audited)
 	w.author = &author{gen: testlog.New(origin, w.seed)}
 	w.author.gen.Now = uint64(time.Now().Unix()) - 3600
 	w.author.gen.Ignored = 0.1
 	w.quiet.Store(r.IntN(4) > 0) // the founding of most logs goes well
-	w.tell("world", "crashes %v, io %v, net %v, %d of %d witnesses, interval %v, refresh %v, backlog %d, %d submitters, %v",
-		w.crashes, w.io, w.net, w.quorum, n, w.interval, w.refresh, w.backlog, w.submitters, w.length)
+	w.tell("world", "crashes %v, io %v, net %v, %d of %d witnesses, audited %d, interval %v, refresh %v, backlog %d, %d submitters, %v",
+		w.crashes, w.io, w.net, quorum, n, audited, w.interval, w.refresh, w.backlog, w.submitters, w.length)
+}
+
+// audited says who audits: nobody in most worlds, for auditors take time.
+func (w *World) audited() Audited {
+	r := w.draw("audited")
+	if r.IntN(8) > 0 {
+		return nobody
+	}
+	return pick(r, needed, needed, either, optional)
 }
 
 // calm reports whether all goes well at present.
@@ -193,20 +230,57 @@ func (w *World) result(began time.Time) *Result {
 	return res
 }
 
-// meet makes the witnesses and the policy that lists them.
-func (w *World) meet(n int) {
-	text := "log " + logVkey() + "\n"
-	group := fmt.Sprintf("group enough %d", w.quorum)
+// meet makes the cosigners and the policy that lists them.
+func (w *World) meet(n, quorum int, audited Audited) {
 	for i := range n {
-		c := &cosigner{w: w, name: fmt.Sprintf("w%d", i+1), store: new(witness.MemStore)}
-		c.start()
-		w.witnesses = append(w.witnesses, c)
-		text += fmt.Sprintf("witness %s %s\n", c.name, c.now.Load().Vkeys()[0])
-		group += " " + c.name
+		w.cosigners = append(w.cosigners, newCosigner(w, fmt.Sprintf("w%d", i+1)))
 	}
-	policy, err := trust.Parse([]byte(text + group + "\nquorum enough\n"))
+	for i := range map[Audited]int{optional: 1, needed: 1, either: 2}[audited] {
+		if w.dir == "" {
+			var err error
+			w.dir, err = os.MkdirTemp("", "sim")
+			must(err)
+		}
+		c := newCosigner(w, fmt.Sprintf("a%d", i+1))
+		c.audit = newAudit(c, w.dir)
+		w.cosigners = append(w.cosigners, c)
+	}
+	text := "log " + logVkey() + "\n"
+	groups := map[bool]string{}
+	for _, c := range w.cosigners {
+		text += fmt.Sprintf("witness %s %s\n", c.name, c.signer().Key().Vkey)
+		groups[c.audit != nil] += " " + c.name
+	}
+	text += fmt.Sprintf("group enough %d%s\n", quorum, groups[false])
+	w.policy = policy(text + "quorum enough\n")
+	w.believed = w.policy
+	if audited == needed || audited == either {
+		w.policy = policy(text + "group held any" + groups[true] + "\ngroup both all enough held\nquorum both\n")
+	}
+	if !w.Trusting {
+		w.believed = w.policy
+	}
+	for _, c := range w.cosigners {
+		c.start()
+	}
+}
+
+func policy(text string) *trust.Policy {
+	p, err := trust.Parse([]byte(text))
 	must(err)
-	w.policy = policy
+	return p
+}
+
+// end ends what would go on for ever.
+func (w *World) end() {
+	for _, c := range w.cosigners {
+		if l := c.audit.life(); l != nil {
+			l.close()
+		}
+	}
+	if w.dir != "" {
+		must(os.RemoveAll(w.dir))
+	}
 }
 
 // must is for what only a fault of this package can break.
@@ -236,6 +310,7 @@ func (w *World) found() {
 		first = append(first, w.author.next(disk.size()))
 	}
 	p := w.newProcess("founder", disk)
+	w.public.Store(p)
 	w.goes(p.run)
 	<-p.ready
 	if p.opened != nil {
@@ -259,7 +334,7 @@ func (w *World) fray() {
 	defer cancel()
 	var all sync.WaitGroup
 	all.Go(func() { w.main.live(ctx) })
-	for _, c := range w.witnesses {
+	for _, c := range w.cosigners {
 		all.Go(func() { c.live(ctx) })
 	}
 	for i := range w.submitters {
