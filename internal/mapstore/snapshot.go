@@ -81,6 +81,12 @@ func openAt(view backend.View, cache *Cache, h head, version uint64) (*Snapshot,
 	return s, nil
 }
 
+// In returns the same version for reading and proving from another view, which
+// has it.
+func (s *Snapshot) In(view backend.View) *Snapshot {
+	return &Snapshot{view: view, cache: s.cache, head: s.head, meta: s.meta, top: s.top}
+}
+
 func readHead(view backend.View) (head, error) {
 	value, err := view.Get(headKey())
 	if err != nil {

@@ -69,8 +69,8 @@ const (
 func (s *State) newMaker(max int) *maker {
 	m := &maker{State: s, max: min(max, bundle.MaxSize), have: map[part]bool{}, b: bundle.Bundle{
 		MediaType:  bundle.MediaType,
-		Checkpoint: string(s.Checkpoint),
-		Seal:       s.under.seal.shown,
+		Checkpoint: s.under.text,
+		Seal:       s.under.last.shown,
 		// What no subject names is empty, and not missing.
 		Attestations: bundle.List[bundle.Attestation]{}, Keys: bundle.List[bundle.Key]{}, Parties: bundle.List[bundle.Party]{},
 	}}

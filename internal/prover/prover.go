@@ -98,19 +98,11 @@ func (s *State) open() error {
 		return reason.Errorf(reason.NotFound, "nothing is published yet")
 	}
 	s.Checkpoint, s.Body = s.under.note, s.under.body
-	if s.Map, err = mapstore.OpenAt(s.view, s.p.cache, s.Size); err != nil {
-		return fmt.Errorf("the map at size %d: %w", s.Size, err)
-	}
-	if s.Seal, err = s.under.sealed(s); err != nil {
-		return err
-	}
-	list, err := s.Map.WithdrawalRoot()
+	sealed, err := s.under.sealed(s)
 	if err != nil {
 		return err
 	}
-	if s.Map.Root() != s.Seal.MapRoot || s.Map.WithdrawalCount() != s.Seal.Withdrawals || list != s.Seal.WithdrawalRoot {
-		return damaged("the stored state at size %d is not the one of its seal", s.Size)
-	}
+	s.Seal, s.Map = sealed.seal, sealed.status.In(s.view)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/mapfn"
@@ -18,17 +19,21 @@ import (
 // many bundles share: its seal, and who has issued what they show.
 type published struct {
 	note []byte
+	text string // note
 	body trust.Body
 
 	mu      sync.Mutex
-	seal    *sealed // nil: not proven yet
+	last    *sealed // nil: not proven yet
 	issuers map[Hash]*issuer
 	size    int // of issuers, in bytes
 }
 
+// sealed is the seal with which the tree of a checkpoint ends, and the map that it
+// seals, whose nodes are kept until a newer checkpoint is read.
 type sealed struct {
-	*seal.Seal
-	shown bundle.Seal
+	seal   *seal.Seal
+	shown  bundle.Seal
+	status *mapstore.Snapshot // of a view that may be closed
 }
 
 // issuer is a key with its party.
@@ -64,31 +69,50 @@ func (p *Prover) published(view backend.View) (*published, error) {
 	if _, err := p.policy.QuorumTime(cp.Cosignatures, endOfTime); err != nil {
 		return nil, fmt.Errorf("the published checkpoint: %w", err)
 	}
-	p.newest = &published{note: note, body: cp.Body}
+	p.newest = &published{note: note, text: string(note), body: cp.Body}
 	return p.newest, nil
 }
 
 // endOfTime is later than any cosignature.
 var endOfTime = time.Unix(1<<40, 0)
 
-// sealed returns the seal with which the tree of the checkpoint ends; s is open
-// as far as proving takes.
-func (u *published) sealed(s *State) (*seal.Seal, error) {
+// sealed returns what the checkpoint's seal says; s is open as far as proving
+// takes.
+func (u *published) sealed(s *State) (*sealed, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.seal != nil {
-		return u.seal.Seal, nil
+	if u.last == nil {
+		last, err := s.sealed()
+		if err != nil {
+			return nil, err
+		}
+		u.last = last
 	}
+	return u.last, nil
+}
+
+// sealed proves the seal, and compares the map with it.
+func (s *State) sealed() (*sealed, error) {
 	leaf, path, err := s.leaf(s.Size - 1)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := seal.Parse(leaf)
+	last, err := seal.Parse(leaf)
 	if err != nil {
 		return nil, damaged("leaf %d: %w", s.Size-1, err)
 	}
-	u.seal = &sealed{parsed, bundle.Seal{Leaf: string(leaf), Path: path}}
-	return parsed, nil
+	status, err := mapstore.OpenAt(s.view, s.p.cache, s.Size)
+	if err != nil {
+		return nil, fmt.Errorf("the map at size %d: %w", s.Size, err)
+	}
+	list, err := status.WithdrawalRoot()
+	if err != nil {
+		return nil, err
+	}
+	if status.Root() != last.MapRoot || status.WithdrawalCount() != last.Withdrawals || list != last.WithdrawalRoot {
+		return nil, damaged("the stored state at size %d is not the one of its seal", s.Size)
+	}
+	return &sealed{last, bundle.Seal{Leaf: string(leaf), Path: path}, status}, nil
 }
 
 // issuer returns the key with an id, and its party. It is not changed.
