@@ -15,11 +15,16 @@ import (
 // hash for each key that changes.
 const bucketMax = 32
 
-// leaf is a leaf of the map: a key, its value hash, and the version at which
-// its record was written.
+// leaf is a leaf of the map: a key, the leaf's hash, and the version at which its
+// record was written. The hash stands for the value hash, from which it follows,
+// because it is what the nodes above are made of, again and again.
 type leaf struct {
-	key, vh Hash
-	version uint64
+	key, hash Hash
+	version   uint64
+}
+
+func newLeaf(key, vh Hash, version uint64) leaf {
+	return leaf{key, statusmap.LeafHash(key, vh), version}
 }
 
 // bucket holds the leaves below a path, 1 to bucketMax, sorted by key.
@@ -33,7 +38,7 @@ func (b bucket) top(d int) Hash {
 		return Hash{}
 	case 1:
 		// SPEC: T(S, d) = leaf(k, vh) if S = {(k, vh)}, whatever d
-		return statusmap.LeafHash(b[0].key, b[0].vh)
+		return b[0].hash
 	}
 	l, r := b.split(d)
 	// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
@@ -86,7 +91,7 @@ func readLeaves(view backend.View, p path, version uint64, most int) (bucket, er
 			bad = fmt.Errorf("%w: malformed leaf %x", ErrCorrupt, key)
 			return false
 		}
-		l := leaf{Hash(key[2:34]), Hash(value), binary.BigEndian.Uint64(key[34:])}
+		l := newLeaf(Hash(key[2:34]), Hash(value), binary.BigEndian.Uint64(key[34:]))
 		switch n := len(b); {
 		case l.version > version:
 		case n > 0 && b[n-1].key == l.key:

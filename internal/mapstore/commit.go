@@ -74,7 +74,7 @@ func (b *Batch) changes(version uint64) []change {
 	var out []change
 	for key, e := range b.records {
 		if e.changed {
-			out = append(out, change{leaf{key, statusmap.ValueHash(byte(e.ns), e.record), version}, e})
+			out = append(out, newChange(key, statusmap.ValueHash(byte(e.ns), e.record), version, e))
 		}
 	}
 	slices.SortFunc(out, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })

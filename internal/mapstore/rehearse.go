@@ -46,7 +46,7 @@ func (r *Rehearsal) Result() (Result, error) {
 	u := updater{base: &r.at, version: r.at.head.version + 1, rehearsal: true}
 	changes := make([]change, 0, len(r.changes))
 	for key, vh := range r.changes {
-		changes = append(changes, change{leaf: leaf{key, vh, u.version}})
+		changes = append(changes, newChange(key, vh, u.version, nil))
 	}
 	slices.SortFunc(changes, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
 	top, out, err := u.run(changes)

@@ -78,23 +78,21 @@ func marshalStored(ns mapfn.NS, st stored) []byte {
 	return append(b, st.record...)
 }
 
-// parseStored parses a stored record and checks it against its value hash.
-func parseStored(ns mapfn.NS, b []byte, vh Hash) (stored, error) {
+// parseStored parses a stored record and returns its value hash, too.
+func parseStored(ns mapfn.NS, b []byte) (stored, Hash, error) {
 	if len(b) < 2 || len(b) < 2+32*int(b[1]) || b[0] != byte(ns) {
-		return stored{}, errors.New("malformed")
+		return stored{}, Hash{}, errForm
 	}
 	peaks := hashes(b[2 : 2+32*int(b[1])])
 	st := stored{record: b[2+32*int(b[1]):]}
-	if statusmap.ValueHash(byte(ns), st.record) != vh {
-		return stored{}, errors.New("another value hash")
-	}
+	vh := statusmap.ValueHash(byte(ns), st.record)
 	if !hasList(ns) {
 		if len(peaks) != 0 {
-			return stored{}, errors.New("peaks without a list")
+			return stored{}, Hash{}, errors.New("peaks without a list")
 		}
-		return st, nil
+		return st, vh, nil
 	}
 	var err error
 	st.list, err = listOf(st.record, peaks)
-	return st, err
+	return st, vh, err
 }

@@ -208,7 +208,10 @@ func (s *Snapshot) read(ns mapfn.NS, leaf *leaf) (stored, error) {
 	if value == nil {
 		return stored{}, fmt.Errorf("%w: record %x of version %d is missing", ErrCorrupt, leaf.key, leaf.version)
 	}
-	st, err := parseStored(ns, value, leaf.vh)
+	st, vh, err := parseStored(ns, value)
+	if err == nil && statusmap.LeafHash(leaf.key, vh) != leaf.hash {
+		err = errors.New("another value hash")
+	}
 	if err != nil {
 		return stored{}, fmt.Errorf("%w: record %x of version %d: %v", ErrCorrupt, leaf.key, leaf.version, err)
 	}
@@ -233,34 +236,33 @@ func (s *Snapshot) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
 // proof of presence or of absence. Both have been verified.
 func (s *Snapshot) Prove(ns mapfn.NS, data []byte) ([]byte, statusmap.Proof, error) {
 	key := statusmap.Key(byte(ns), data)
-	leaf, p, err := s.prove(key)
-	if err != nil || p.Terminal != statusmap.TerminalKey {
-		return nil, p, err
-	}
-	st, err := s.read(ns, leaf)
-	if err != nil {
-		return nil, statusmap.Proof{}, err
-	}
-	return st.record, p, nil
+	return s.prove(ns, key)
 }
 
-// prove returns the proof about key and the leaf to which it leads.
-func (s *Snapshot) prove(key Hash) (*leaf, statusmap.Proof, error) {
-	siblings := make([]Hash, 0, 40)
-	leaf, err := s.find(key, &siblings)
+// prove returns the record at key, which is in namespace ns, and the proof.
+func (s *Snapshot) prove(ns mapfn.NS, key Hash) ([]byte, statusmap.Proof, error) {
+	p := statusmap.Proof{Siblings: make([]Hash, 0, 40)}
+	leaf, err := s.find(key, &p.Siblings)
 	if err != nil {
 		return nil, statusmap.Proof{}, err
 	}
-	p := statusmap.Proof{Siblings: siblings}
+	var st stored
 	switch {
 	case leaf == nil:
 		p.Terminal = statusmap.TerminalEmpty
-		err = p.VerifyAbsent(s.meta.root, key)
 	case leaf.key == key:
 		p.Terminal = statusmap.TerminalKey
-		err = p.VerifyPresent(s.meta.root, key, leaf.vh)
+		st, err = s.read(ns, leaf)
 	default:
-		p.Terminal, p.OtherKey, p.OtherValue = statusmap.TerminalOther, leaf.key, leaf.vh
+		p.Terminal, p.OtherKey = statusmap.TerminalOther, leaf.key
+		p.OtherValue, err = s.valueHash(leaf)
+	}
+	if err != nil {
+		return nil, statusmap.Proof{}, err
+	}
+	if p.Terminal == statusmap.TerminalKey {
+		err = p.VerifyPresent(s.meta.root, key, statusmap.ValueHash(byte(ns), st.record))
+	} else {
 		err = p.VerifyAbsent(s.meta.root, key)
 	}
 	if err != nil {
@@ -268,7 +270,19 @@ func (s *Snapshot) prove(key Hash) (*leaf, statusmap.Proof, error) {
 		// or a defect. Either way the proof does not leave.
 		return nil, statusmap.Proof{}, fmt.Errorf("%w: proof about %x: %v", ErrCorrupt, key, err)
 	}
-	return leaf, p, nil
+	return st.record, p, nil
+}
+
+// valueHash reads the value hash of a leaf.
+func (s *Snapshot) valueHash(leaf *leaf) (Hash, error) {
+	value, err := s.view.Get(leafKey(leaf.key, leaf.version))
+	if err != nil {
+		return Hash{}, fmt.Errorf("reading leaf %x: %w", leaf.key, err)
+	}
+	if len(value) != len(Hash{}) || statusmap.LeafHash(leaf.key, Hash(value)) != leaf.hash {
+		return Hash{}, fmt.Errorf("%w: leaf %x of version %d", ErrCorrupt, leaf.key, leaf.version)
+	}
+	return Hash(value), nil
 }
 
 // Events returns up to n events of the list at (ns, data), from first on, as

@@ -46,7 +46,7 @@ func (tr *trie) put(keys []Hash) outcome {
 	var changes []change
 	for _, k := range keys {
 		e := &entry{ns: 1, stored: stored{record: fmt.Appendf(nil, "%x %d", k, version)}, changed: true}
-		c := change{leaf{k, statusmap.ValueHash(1, e.record), version}, e}
+		c := newChange(k, statusmap.ValueHash(1, e.record), version, e)
 		changes = append(changes, c)
 		tr.pairs[k] = c.vh
 	}
@@ -75,7 +75,7 @@ func (tr *trie) check(m meta, keys []Hash) {
 	}
 	at := tr.at(m)
 	for _, k := range keys {
-		leaf, p, err := at.prove(k)
+		record, p, err := at.prove(1, k)
 		if err != nil {
 			tr.t.Fatal(err)
 		}
@@ -83,8 +83,8 @@ func (tr *trie) check(m meta, keys []Hash) {
 		if !bytes.Equal(p.Marshal(), want.Marshal()) {
 			tr.t.Fatalf("version %d: proof about %x is\n%x, want\n%x", m.version, k, p.Marshal(), want.Marshal())
 		}
-		if _, ok := pairs[k]; ok && leaf.vh != pairs[k] {
-			tr.t.Fatalf("version %d: %x has value %x", m.version, k, leaf.vh)
+		if vh, ok := pairs[k]; ok != (record != nil) || ok && statusmap.ValueHash(1, record) != vh {
+			tr.t.Fatalf("version %d: %x has record %q", m.version, k, record)
 		}
 	}
 }
@@ -210,7 +210,7 @@ func TestBucketsPerBatch(t *testing.T) {
 		version := tr.latest.version + 1
 		var changes []change
 		for _, k := range batch {
-			changes = append(changes, change{leaf{k, Hash{byte(version)}, version}, &entry{ns: 1}})
+			changes = append(changes, newChange(k, Hash{byte(version)}, version, &entry{ns: 1}))
 		}
 		changes = sorted(changes)
 		base := tr.at(tr.latest)
@@ -369,11 +369,7 @@ func FuzzParseStored(f *testing.F) {
 	f.Add(byte(2), marshalStored(2, stored{record, list{1, []Hash{{1}}}}))
 	f.Add(byte(1), marshalStored(1, stored{record: record}))
 	f.Fuzz(func(t *testing.T, ns byte, b []byte) {
-		var vh Hash
-		if len(b) >= 2 && len(b) >= 2+32*int(b[1]) {
-			vh = statusmap.ValueHash(ns, b[2+32*int(b[1]):])
-		}
-		st, err := parseStored(mapfn.NS(ns), b, vh)
+		st, _, err := parseStored(mapfn.NS(ns), b)
 		if err == nil && !bytes.Equal(marshalStored(mapfn.NS(ns), st), b) {
 			t.Fatalf("%x has a second form", b)
 		}

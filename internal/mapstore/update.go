@@ -12,7 +12,12 @@ import (
 // change is a map key that is to have a value.
 type change struct {
 	leaf          // its version is that of the batch
+	vh     Hash   // value hash
 	record *entry // to be written if the value is new
+}
+
+func newChange(key, vh Hash, version uint64, record *entry) change {
+	return change{newLeaf(key, vh, version), vh, record}
 }
 
 // updater puts changes into the map of base, writing leaves of version.
@@ -178,7 +183,7 @@ func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool
 		case !found:
 			next = slices.Insert(next, at, c.leaf)
 			out.keys++
-		case next[at].vh == c.vh:
+		case next[at].hash == c.hash:
 			continue
 		default:
 			if !u.rehearsal {
@@ -197,10 +202,10 @@ func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool
 }
 
 // heldKeys is the number of map keys whose leaves are held in memory, at about
-// 100 bytes each: in a small map a batch finds what it changes there. In a larger
+// 80 bytes each: in a small map a batch finds what it changes there. In a larger
 // one they are those of as many paths, the lowest: memory is bounded, and the
 // collector needs room, too.
-const heldKeys = 1 << 20
+const heldKeys = 3 << 20
 
 // holds reports whether the leaves of the bucket at p are to be held.
 func (u updater) holds(p path) bool {
