@@ -151,7 +151,7 @@ func loadShortcut(view backend.View, m meta) (*tile, error) {
 // from, exclusive, to m, sorted, if they are few: otherwise to read all leaves
 // is better.
 func changedSince(view backend.View, from uint64, m meta) (keys []Hash, few bool, err error) {
-	most := int(m.keys / 16)
+	most := int(m.keys / 64)
 	first := recordKey(from+1, Hash{})
 	err = view.Scan(first, recordKey(m.version+1, Hash{}), func(key, _ []byte) bool {
 		if n := len(key); n == len(first) {

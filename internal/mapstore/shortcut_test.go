@@ -32,7 +32,7 @@ func TestShortcut(t *testing.T) {
 		s.commit(src, 600, 10, 0)
 		s.commit(src, 600, 20, 10)
 		s.mem.apply(s.open().Shortcut())
-		for i, n := range []int{0, 1, 10, 30, 2000} {
+		for i, n := range []int{0, 1, 3, 10, 2000} {
 			version := uint64(30 + 10*i)
 			s.commit(src, n, version, version-10)
 			for _, v := range []uint64{version, version - 10} {

@@ -193,7 +193,7 @@ func (s *Sequencer) finish(d *draft) error {
 // A shortcut to the map is written when the log has grown by a part since the
 // last, and by some leaves: so a start, after a crash too, reads few buckets.
 const (
-	shortcutPart = 32
+	shortcutPart = 64
 	shortcutMin  = 8192
 )
 

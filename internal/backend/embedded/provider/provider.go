@@ -130,7 +130,12 @@ func Open(dir string, opts Options) (*Provider, error) {
 	// in a write-ahead log.
 	opened := make(chan *pebble.DB, 1)
 	err := p.health.guard(func() error {
-		db, err := pebble.Open(dir, pebbleOptions(opts, p.health))
+		o, m := pebbleOptions(opts, p.health), new(merging)
+		o.Experimental.CompactionScheduler = m
+		db, err := pebble.Open(dir, o)
+		if err == nil {
+			m.begin()
+		}
 		opened <- db
 		return err
 	})
