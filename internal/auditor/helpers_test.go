@@ -31,7 +31,7 @@ const origin = "log.example/audited"
 // world is a log, and what an auditor of it keeps.
 type world struct {
 	*testnode.Node
-	t     *testing.T
+	t     testing.TB
 	party *testlog.Party
 	next  int
 
@@ -48,7 +48,7 @@ type world struct {
 	wait   func(ctx context.Context, t tlog.Tile) error // under mu; before a tile is served
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
 		Node: testnode.New(t, origin), t: t, dir: t.TempDir(), fs: vfs.NewMem(), store: new(witness.MemStore),

@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -76,6 +78,7 @@ func Doctor(ctx context.Context, dir, url string) []Finding {
 	}
 	if d.cfg.Origin != "" {
 		d.age()
+		d.exported()
 		d.cosigners(ctx)
 	}
 	return d.found
@@ -261,3 +264,40 @@ func (d *doctor) age() {
 	}
 	d.add(level, "published", next, "size %d, cosigned by a quorum %v ago", d.published.Size, age)
 }
+
+// exported looks at the last export: what there is of other copies of the node's
+// directory, nothing here knows.
+func (d *doctor) exported() {
+	const next = "run `standingd export` from a timer, to another disk, or know who else holds every leaf"
+	where, err := os.ReadFile(filepath.Join(d.dir, exportedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		d.add(Unknown, "export", next, "none was made; of other backups nothing is known here")
+		return
+	}
+	file := filepath.Join(strings.TrimSpace(string(where)), "checkpoint")
+	var note []byte
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(file)
+	}
+	if err == nil {
+		note, err = os.ReadFile(file)
+	}
+	var cp *trust.Checkpoint
+	if err == nil {
+		cp, err = d.policy.OpenLogSigned(note)
+	}
+	if err != nil {
+		d.add(Doubt, "export", next, "the last one cannot be read: %v", err)
+		return
+	}
+	age := time.Since(info.ModTime()).Round(time.Second)
+	level, advice := Good, ""
+	if age > exportAge && cp.Size < d.size {
+		level, advice = Doubt, next
+	}
+	d.add(level, "export", advice, "%s has %d of %d leaves, since %v", filepath.Dir(file), cp.Size, max(cp.Size, d.size), age)
+}
+
+// exportAge is how old an export may be that lacks leaves.
+const exportAge = 24 * time.Hour

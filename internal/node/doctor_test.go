@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/standing-log/standing/personality/trust"
 )
 
 // levels returns what was found, by name.
@@ -49,7 +53,7 @@ func TestDoctor(t *testing.T) {
 	want := map[string]string{
 		"version": "ok", "configuration": "ok the log " + testOrigin, "keys": "ok", "root key": "warn offline", "disk": "ok",
 		"running": "warn standingd serve", "store": "ok 2 leaves", "published": "warn nothing", "quorum": "warn not without local",
-		"witnesses": "warn against two clones", "auditor": "warn audit",
+		"witnesses": "warn against two clones", "auditor": "warn audit", "export": "unknown none was made",
 	}
 	expect(t, "before", Doctor(t.Context(), dir, "http://127.0.0.1:1"), want)
 	l, url := listen(t)
@@ -83,8 +87,11 @@ func TestDoctorFinds(t *testing.T) {
 		"evidence": {func(dir string) error {
 			return errors.Join(os.Mkdir(filepath.Join(dir, "evidence"), 0o700), os.WriteFile(filepath.Join(dir, "evidence", "x.evidence.json"), nil, 0o600))
 		}, map[string]string{"evidence": "warn standing verify"}},
-		"a recovery left":   {func(dir string) error { return os.Mkdir(filepath.Join(dir, "store.recovering"), 0o700) }, map[string]string{"left over": "warn store.recovering"}},
-		"a store in pieces": {func(dir string) error { return os.RemoveAll(filepath.Join(dir, storeDir, "MANIFEST-000001")) }, map[string]string{"store": "bad standing fsck"}},
+		"a recovery left":          {func(dir string) error { return os.Mkdir(filepath.Join(dir, "store.recovering"), 0o700) }, map[string]string{"left over": "warn store.recovering"}},
+		"an export that is behind": {func(dir string) error { return exported(dir, trust.Body{Origin: testOrigin, Size: 1}) }, map[string]string{"export": "warn has 1 of 2 leaves, since 25h"}},
+		"an old one of all":        {func(dir string) error { return exported(dir, trust.Body{Origin: testOrigin, Size: 2}) }, map[string]string{"export": "ok has 2 of 2 leaves, since 25h"}},
+		"no export any more":       {write(exportedFile, "/nowhere\n"), map[string]string{"export": "warn no such file"}},
+		"a store in pieces":        {func(dir string) error { return os.RemoveAll(filepath.Join(dir, storeDir, "MANIFEST-000001")) }, map[string]string{"store": "bad standing fsck"}},
 	} {
 		dir := made(t)
 		if err := c.breaks(dir); err != nil {
@@ -92,6 +99,26 @@ func TestDoctorFinds(t *testing.T) {
 		}
 		expect(t, name, Doctor(t.Context(), dir, "http://127.0.0.1:1"), c.want)
 	}
+}
+
+// exported leaves what a doctor sees of an export of the day before.
+func exported(dir string, body trust.Body) error {
+	out := filepath.Join(dir, "out")
+	skey, err := readSecret(dir, logKeyFile)
+	if err != nil {
+		return err
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		return err
+	}
+	signed, err := note.Sign(&note.Note{Text: body.String()}, signer)
+	if err != nil {
+		return err
+	}
+	file, then := filepath.Join(out, "checkpoint"), time.Now().Add(-25*time.Hour)
+	return errors.Join(os.Mkdir(out, 0o700), os.WriteFile(file, signed, 0o600), os.Chtimes(file, then, then),
+		os.WriteFile(filepath.Join(dir, exportedFile), []byte(out+"\n"), 0o600))
 }
 
 // TestDoctorCosigners looks at cosigners elsewhere: one agrees, one does not

@@ -12,6 +12,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/export"
+	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/prover"
 	"github.com/standing-log/standing/internal/tiles"
@@ -19,10 +20,28 @@ import (
 	"github.com/standing-log/standing/personality/trust"
 )
 
+// exportedFile names the directory of the last export, for Doctor.
+const exportedFile = "exported"
+
 // Export writes the log of the node in dir into the directory out. It reads the
 // store, which no running node may have open, or else what a running node serves
 // at url.
 func Export(ctx context.Context, dir, out, url string, log *slog.Logger, progress func(done, size uint64)) (*export.Result, error) {
+	res, err := exportTo(ctx, dir, out, url, log, progress)
+	if err != nil {
+		return nil, err
+	}
+	where, err := filepath.Abs(out)
+	if err == nil {
+		err = keyfile.WriteFile(filepath.Join(dir, exportedFile), []byte(where+"\n"), 0o644)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("all is in %s; remembering that: %w", out, err)
+	}
+	return res, nil
+}
+
+func exportTo(ctx context.Context, dir, out, url string, log *slog.Logger, progress func(done, size uint64)) (*export.Result, error) {
 	write := func(policy *trust.Policy, file []byte, c *client.Client) (res *export.Result, err error) {
 		note, err := c.Checkpoint(ctx)
 		if err != nil {

@@ -117,7 +117,9 @@ import (
 const MediaType = "application/vnd.standing.evidence.v1+json"
 
 // Limits of a file. What takes more to prove is found by those who have a copy
-// of the log, and cannot be shown in a file.
+// of the log, and cannot be shown in a file: between two seals the log has signed
+// no state from which a second file could go on, and no rule says how far apart
+// seals may be, so that their distance proves nothing.
 const (
 	MaxSize    = 64 << 20
 	MaxLeaves  = 1 << 16 // of each list of leaves
