@@ -22,7 +22,10 @@
 //   - Every code, version and id matches the grammar of a code.
 package catalogue
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // Catalogue is one version of a list of requirements.
 type Catalogue struct {
@@ -62,9 +65,9 @@ const (
 
 // Item returns the point with the given id.
 func (c Catalogue) Item(id string) (Item, bool) {
-	for _, item := range c.Items {
-		if item.ID == id {
-			return item, true
+	for i := range c.Items {
+		if c.Items[i].ID == id {
+			return c.Items[i], true
 		}
 	}
 	if c.shape != nil && c.shape.MatchString(id) {
@@ -74,30 +77,30 @@ func (c Catalogue) Item(id string) (Item, bool) {
 }
 
 // Catalogues returns every catalogue version known.
-func Catalogues() []Catalogue {
-	list := []Catalogue{
-		{Name: LightName, Version: LightVersion, Title: "Light template of the ORC working group, draft 0.1", Items: light},
-		{Name: "cra-annex-i", Version: "2024-2847", Title: "Regulation (EU) 2024/2847, Annex I", Items: annexI},
-	}
-	for _, version := range baselineVersions {
-		list = append(list, Catalogue{Name: "osps-baseline", Version: version,
-			Title: "Open Source Project Security Baseline", shape: baselineID})
-	}
-	return list
-}
+func Catalogues() []Catalogue { return slices.Clone(known) }
 
 // Lookup returns a catalogue version, if it is known.
 func Lookup(name, version string) (Catalogue, bool) {
-	for _, c := range Catalogues() {
-		if c.Name == name && c.Version == version {
-			return c, true
+	for i := range known {
+		if known[i].Name == name && known[i].Version == version {
+			return known[i], true
 		}
 	}
 	return Catalogue{}, false
 }
 
-// baselineVersions are the dated releases of the OSPS Baseline. Their points
-// are not copied here: ids are checked by shape.
-var baselineVersions = []string{"2025-02-25", "2025-10-10", "2026-02-19"}
+// known are the catalogues. Of the OSPS Baseline the points are not copied here:
+// ids are checked by shape.
+var known = []Catalogue{
+	{Name: LightName, Version: LightVersion, Title: "Light template of the ORC working group, draft 0.1", Items: light},
+	{Name: "cra-annex-i", Version: "2024-2847", Title: "Regulation (EU) 2024/2847, Annex I", Items: annexI},
+	baseline("2025-02-25"),
+	baseline("2025-10-10"),
+	baseline("2026-02-19"),
+}
+
+func baseline(version string) Catalogue {
+	return Catalogue{Name: "osps-baseline", Version: version, Title: "Open Source Project Security Baseline", shape: baselineID}
+}
 
 var baselineID = regexp.MustCompile(`^OSPS-[A-Z]{2}-[0-9]{2}(\.[0-9]{2})?$`)

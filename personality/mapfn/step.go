@@ -335,7 +335,15 @@ func (s *step) withdraw(w Withdrawal) {
 	s.w.Withdrawals = append(s.w.Withdrawals, w)
 }
 
-var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+var ranges = compact.RangeFactory{Hash: hashChildren}
+
+// hashChildren is that of rfc6962.DefaultHasher with a quarter of its memory: each
+// entry appends to lists.
+func hashChildren(left, right []byte) []byte {
+	// SPEC: MTH(D[n]) = SHA-256(0x01 || MTH(D[0:k]) || MTH(D[k:n]))
+	h := sha256.Sum256(append(append(append(make([]byte, 0, 1+2*sha256.Size), rfc6962.RFC6962NodeHashPrefix), left...), right...))
+	return h[:]
+}
 
 // appendEvent returns the root and the peaks of the event list at (ns, data),
 // which has count events, after e.
