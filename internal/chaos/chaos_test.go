@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/personality/client"
+	"github.com/standing-log/standing/personality/seal"
 )
 
 var (
@@ -53,6 +54,7 @@ func TestMutants(t *testing.T) {
 		"witnesses are asked first": {options{witnessesFirst: true}, "before the auditor has"},
 		"a disk that does not sync": {options{liar: true}, ""},
 		"a witness that forgets":    {options{forgetful: true}, "and holds"},
+		"events that are lost":      {options{swallowed: true}, "was not told of"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 1, m.options)
@@ -116,6 +118,9 @@ func (w *world) disturb() {
 // anybody can tell it more.
 func (w *world) restart(m *machine, killed bool) {
 	w.stop(m, killed)
+	if m == w.monitor {
+		w.behind()
+	}
 	states := map[*link]state{}
 	for _, l := range w.links {
 		if l.to == m {
@@ -124,7 +129,7 @@ func (w *world) restart(m *machine, killed bool) {
 		}
 	}
 	w.start(m)
-	if m != w.log {
+	if m.prefix != "" && m != w.log {
 		w.holds(m)
 	}
 	for l, s := range states {
@@ -179,6 +184,9 @@ func (w *world) ill(ctx context.Context) error {
 			return fmt.Errorf("%s holds size %d, published is %d", m.name, b.Size, cp.Size)
 		}
 	}
+	if c := w.behind(); c.Size < cp.Size {
+		return fmt.Errorf("the monitor has told up to size %d, published is %d", c.Size, cp.Size)
+	}
 	return nil
 }
 
@@ -202,6 +210,9 @@ func (w *world) check() {
 			return
 		}
 		h := tlog.RecordHash(leaf.Data)
+		if !seal.Is(leaf.Data) && !w.arrived(leaf.Index) {
+			w.violate("nobody was told of leaf %d", leaf.Index)
+		}
 		hashes = append(hashes, h)
 		w.must(state.Append(h[:], nil))
 		root, err := state.GetRootHash(nil)

@@ -1,4 +1,4 @@
-// Package chaos runs real nodes (a log, three witnesses, an auditor) over a
+// Package chaos runs real nodes (a log, three witnesses, an auditor, a monitor) over a
 // network that fails, on disks that lose what was not synced, with clocks that
 // step, in one process and in real time.
 //
@@ -20,6 +20,8 @@
 //     tree of the log: a prefix of what is published in the end.
 //   - What is published, and what a cosigner holds, never shrinks.
 //   - A witness cosigns no size before the auditor has.
+//   - What the monitor says that it has told has arrived; in the end that is every
+//     entry of the log; and there is no alarm.
 //   - When the faults have ended, all goes on without anybody's help.
 //
 // Package sim has the same code under a clock and a schedule of its own, many

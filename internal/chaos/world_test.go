@@ -37,6 +37,7 @@ type options struct {
 	witnessesFirst bool // the log does not know who is an auditor
 	liar           bool // the log's disk does not sync
 	forgetful      bool // a witness forgets when it starts again
+	swallowed      bool // what the monitor posts is answered, and lost
 }
 
 // world is all there is.
@@ -45,6 +46,8 @@ type world struct {
 	t         *testing.T
 	log       *machine
 	auditor   *machine
+	monitor   *machine
+	receiver  *machine // of what the monitor tells
 	witnesses []*machine
 	links     []*link
 	policy    *trust.Policy
@@ -59,6 +62,7 @@ type world struct {
 	acks      map[[32]byte]client.Result // by leaf hash
 	open      [][]byte                   // submitted, without an answer
 	entries   int
+	told      map[uint64]bool // by index: what has arrived of leaves
 }
 
 // cosignature is that some cosigner has cosigned a tree.
@@ -110,14 +114,15 @@ func (w *world) must(err error) {
 
 // newWorld makes the nodes and starts them.
 func newWorld(t *testing.T, seed uint64, o options) *world {
-	w := &world{options: o, t: t, rng: rand.New(rand.NewPCG(seed, 0)), acks: map[[32]byte]client.Result{}}
+	w := &world{options: o, t: t, rng: rand.New(rand.NewPCG(seed, 0)), acks: map[[32]byte]client.Result{}, told: map[uint64]bool{}}
 	dir := t.TempDir()
 	newMachine := func(name, prefix string) *machine {
 		return &machine{name: name, dir: filepath.Join(dir, name), prefix: prefix, disk: vfs.NewCrashableMem()}
 	}
 	w.log, w.auditor = newMachine("log", "/witness"), newMachine("auditor", "/auditor")
+	w.monitor = newMachine("monitor", "")
 	w.must(node.Init(t.Context(), w.log.dir, origin, slog.New(slog.DiscardHandler)))
-	for _, m := range []*machine{w.log, w.auditor} {
+	for _, m := range []*machine{w.log, w.auditor, w.monitor} {
 		w.must(m.disk.MkdirAll(m.dir, 0o700))
 		for d := m.dir; ; d = filepath.Dir(d) {
 			f, err := m.disk.OpenDir(d)
@@ -142,6 +147,7 @@ func newWorld(t *testing.T, seed uint64, o options) *world {
 		w.witnesses = append(w.witnesses, m)
 	}
 	w.configure()
+	w.watch()
 	t.Cleanup(w.close)
 	for _, m := range w.machines() {
 		w.start(m)
@@ -149,7 +155,9 @@ func newWorld(t *testing.T, seed uint64, o options) *world {
 	return w
 }
 
-func (w *world) machines() []*machine { return append([]*machine{w.log, w.auditor}, w.witnesses...) }
+func (w *world) machines() []*machine {
+	return append([]*machine{w.log, w.auditor, w.monitor}, w.witnesses...)
+}
 
 // configure connects the nodes, and writes their configuration.
 func (w *world) configure() {
@@ -218,7 +226,7 @@ func (w *world) start(m *machine) {
 func (w *world) stop(m *machine, killed bool) {
 	m.life.Lock()
 	n := m.node
-	m.node = nil
+	m.node, m.url = nil, ""
 	disk := m.disk
 	if killed {
 		// What is still under way in the old process does not reach this disk.

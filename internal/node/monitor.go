@@ -116,7 +116,10 @@ func (n *Node) openMonitor(dir string, set *metric.Set) error {
 		return &SetupError{fmt.Errorf("%s: monitor: %w", configFile, err)}
 	}
 	cfg.Metrics = monitor.NewMetrics(set)
-	cfg.Looked = n.monitored
+	cfg.Looked, cfg.Now = n.monitored, n.now
+	for i := range cfg.Logs {
+		cfg.Logs[i].FS = n.fs
+	}
 	n.monitor, err = monitor.Open(cfg)
 	if errors.Is(err, monitor.ErrNotBegun) {
 		err = fmt.Errorf("%w: if nothing was watched before, run `standingd monitor --dir %s --begin now`; if it was, find the file", err, dir)
