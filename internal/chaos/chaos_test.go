@@ -76,6 +76,7 @@ func TestMutants(t *testing.T) {
 
 // round lets everything go wrong for a while, and then looks at what is left.
 func (w *world) round() {
+	w.deaf.Store(w.chance(0.5))
 	for range 3 {
 		w.disturb()
 		for range 3 {
@@ -86,6 +87,9 @@ func (w *world) round() {
 			cancel()
 			_, _ = w.look()
 		}
+	}
+	if w.deaf.Load() {
+		w.restart(w.monitor, w.chance(0.5)) // in the middle of telling
 	}
 	if len(w.failures()) == 0 {
 		w.heal()
@@ -145,6 +149,7 @@ func (w *world) heal() {
 	for _, l := range w.links {
 		l.set(well)
 	}
+	w.deaf.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	for {

@@ -36,6 +36,10 @@ func (w *world) watch() {
 // tell is told something by the monitor. Nothing here is a reason for alarm: the
 // log is honest, and the faults are shorter than what is tolerated.
 func (w *world) tell(rw http.ResponseWriter, r *http.Request) {
+	if w.deaf.Load() {
+		rw.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	var e struct{ Data watch.Event }
 	b, err := io.ReadAll(r.Body)
 	if err == nil {

@@ -50,6 +50,7 @@ type world struct {
 	receiver  *machine // of what the monitor tells
 	witnesses []*machine
 	links     []*link
+	deaf      atomic.Bool // the receiver takes nothing
 	policy    *trust.Policy
 	registrar *keyfile.Key
 	submitter *client.Client
