@@ -76,6 +76,7 @@ func TestMutants(t *testing.T) {
 
 // round lets everything go wrong for a while, and then looks at what is left.
 func (w *world) round() {
+	w.refused.Store(0)
 	w.deaf.Store(w.chance(0.5))
 	for range 3 {
 		w.disturb()
@@ -87,9 +88,6 @@ func (w *world) round() {
 			cancel()
 			_, _ = w.look()
 		}
-	}
-	if w.deaf.Load() {
-		w.restart(w.monitor, w.chance(0.5)) // in the middle of telling
 	}
 	if len(w.failures()) == 0 {
 		w.heal()
@@ -149,10 +147,13 @@ func (w *world) heal() {
 	for _, l := range w.links {
 		l.set(well)
 	}
-	w.deaf.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	for {
+		if w.deaf.Load() && w.refused.Load() > 0 {
+			w.restart(w.monitor, w.chance(0.5)) // in the middle of telling
+			w.deaf.Store(false)
+		}
 		why := w.ill(ctx)
 		if why == nil || len(w.failures()) > 0 {
 			return

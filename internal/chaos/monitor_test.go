@@ -37,6 +37,7 @@ func (w *world) watch() {
 // log is honest, and the faults are shorter than what is tolerated.
 func (w *world) tell(rw http.ResponseWriter, r *http.Request) {
 	if w.deaf.Load() {
+		w.refused.Add(1)
 		rw.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

@@ -50,7 +50,8 @@ type world struct {
 	receiver  *machine // of what the monitor tells
 	witnesses []*machine
 	links     []*link
-	deaf      atomic.Bool // the receiver takes nothing
+	deaf      atomic.Bool  // the receiver takes nothing
+	refused   atomic.Int64 // how often it was asked to, in this round
 	policy    *trust.Policy
 	registrar *keyfile.Key
 	submitter *client.Client
