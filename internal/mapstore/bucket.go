@@ -13,7 +13,7 @@ import (
 // bucketMax is the number of leaves at which a bucket is full. A smaller one
 // would make more tiles, which lie in memory; a larger one more to read and to
 // hash for each key that changes.
-const bucketMax = 32
+const bucketMax = 64
 
 // leaf is a leaf of the map: a key, the leaf's hash, and the version at which its
 // record was written. The hash stands for the value hash, from which it follows,

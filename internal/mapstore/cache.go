@@ -9,7 +9,7 @@ import (
 )
 
 // Cache keeps the tiles of a few versions in memory: about 1.3 KB for every
-// 32 to 512 map keys, shared by versions where they did not change, and up to
+// 64 to 1,024 map keys, shared by versions where they did not change, and up to
 // heldKeys leaves of the buckets that were written since the process began.
 // Without it the tiles are made anew from the leaves at each Open, which reads
 // the whole map.

@@ -9,7 +9,7 @@
 //
 // A version is the tree size of a sealed checkpoint. The leaves of the map are
 // stored one by one; the nodes above them, which follow from the leaves, lie in
-// memory only (see [Cache]) down to buckets of up to 32 leaves, and are made
+// memory only (see [Cache]) down to buckets of up to 64 leaves, and are made
 // anew from the leaves when a process starts, or from a shortcut (see
 // [Snapshot.Shortcut]). Nothing that counts is ever overwritten: a batch writes
 // the leaves and the records that it changes under its own version, and nothing
@@ -38,7 +38,7 @@
 // The leaf of a version at a map key is the newest that is not newer than the
 // version; its record is the one of the leaf's version. A path is the first
 // nibbles of the map keys below it, 1 to 64 of them. A bucket is what lies below
-// a path: 1 to 32 leaves, sorted; when there are more, they are in buckets at
+// a path: 1 to 64 leaves, sorted; when there are more, they are in buckets at
 // paths one nibble longer.
 //
 // # Invariants

@@ -205,7 +205,7 @@ func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool
 // 80 bytes each: in a small map a batch finds what it changes there. In a larger
 // one they are those of as many paths, the lowest: memory is bounded, and the
 // collector needs room, too.
-const heldKeys = 3 << 20
+const heldKeys = 3 << 19
 
 // holds reports whether the leaves of the bucket at p are to be held.
 func (u updater) holds(p path) bool {

@@ -6,9 +6,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// merging lets Pebble merge tables, one merge at a time, from the moment on when
-// the store is open. Pebble's own scheduler would begin while it opens, and
-// opening waits for the end of that: seconds, after a crash under load.
+// merging lets Pebble merge tables, one merge at a time, from the first write on.
+// Pebble's own scheduler would begin while the store opens, and opening waits for
+// the end of that: seconds, after a crash under load, in which those who read what
+// they need for a start would have to share the processor, too.
 //
 // Pebble calls TrySchedule with its locks held; without any of ours we call
 // Pebble.
@@ -27,12 +28,15 @@ var _ interface {
 	pebble.CompactionGrantHandle
 } = (*merging)(nil)
 
-// begin says that the store is open.
+// begin says that the store is written to.
 func (m *merging) begin() {
 	m.mu.Lock()
+	begun := m.open
 	m.open = true
 	m.mu.Unlock()
-	m.offer()
+	if !begun {
+		m.offer()
+	}
 }
 
 // offer lets Pebble begin a merge if it has one waiting and none running.

@@ -28,17 +28,17 @@ func (f *fakeDB) Schedule(pebble.CompactionGrantHandle) bool {
 	return true
 }
 
-// One merge at a time, none before the store is open or once it is closed, and
-// none is forgotten.
+// One merge at a time, none before the first write or once the store is closed,
+// and none is forgotten.
 func TestMerging(t *testing.T) {
 	db, m := &fakeDB{waiting: 3}, new(merging)
 	m.Register(2, db)
 	if ok, _ := m.TrySchedule(); ok {
-		t.Fatal("a merge before the store is open")
+		t.Fatal("a merge before the first write")
 	}
 	m.begin()
 	if db.running != 1 {
-		t.Fatalf("%d merges once the store is open", db.running)
+		t.Fatalf("%d merges once it is written to", db.running)
 	}
 	if ok, _ := m.TrySchedule(); ok {
 		t.Fatal("two merges at a time")

@@ -109,6 +109,7 @@ type Provider struct {
 	dir    string
 	db     *pebble.DB
 	health *health
+	merges merging
 
 	// write is held by whoever is building or committing a batch.
 	write sync.Mutex
@@ -130,12 +131,9 @@ func Open(dir string, opts Options) (*Provider, error) {
 	// in a write-ahead log.
 	opened := make(chan *pebble.DB, 1)
 	err := p.health.guard(func() error {
-		o, m := pebbleOptions(opts, p.health), new(merging)
-		o.Experimental.CompactionScheduler = m
+		o := pebbleOptions(opts, p.health)
+		o.Experimental.CompactionScheduler = &p.merges
 		db, err := pebble.Open(dir, o)
-		if err == nil {
-			m.begin()
-		}
 		opened <- db
 		return err
 	})
@@ -248,7 +246,10 @@ func (p *Provider) update(ctx context.Context, f func(*pebble.Batch) error) erro
 // commit makes b durable. The write lock is held. An error means that the
 // store has failed: b is then left alone, for Pebble may still be at it.
 func (p *Provider) commit(b *pebble.Batch) error {
-	err := p.health.guard(func() error { return b.Commit(pebble.Sync) })
+	err := p.health.guard(func() error {
+		p.merges.begin()
+		return b.Commit(pebble.Sync)
+	})
 	if err != nil {
 		return p.health.fail(err)
 	}
