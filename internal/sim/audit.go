@@ -173,6 +173,15 @@ func (w *World) holding(c *cosigner) {
 	}
 }
 
+// serves reports whether a leaf is in the copy; a witness has none.
+func (a *audit) serves(h http.Handler, index uint64) bool {
+	if a == nil {
+		return true
+	}
+	t := tlog.Tile{H: torchwood.TileHeight, L: -1, N: int64(index / torchwood.TileWidth), W: int(index%torchwood.TileWidth + 1)}
+	return call(context.Background(), h, http.MethodGet, "/mirror/"+origin+"/"+torchwood.TilePath(t), nil).Code == http.StatusOK
+}
+
 // root hashes the first leaves of the copy.
 func (a *audit) root(h http.Handler, size uint64) (backend.Root, error) {
 	tree := ranges.NewEmptyRange(0)

@@ -145,6 +145,9 @@ func (c *cosigner) serve(q *http.Request, body []byte) (*http.Response, error) {
 		c.all[root] = true
 		c.mu.Unlock()
 		c.w.cosigned(c, old, root)
+		if !c.audit.serves(*c.now.Load(), root.Size-1) {
+			c.w.violate(c.name, "cosigned size %d, and does not hold it", root.Size)
+		}
 	}
 	return rec.Result(), nil
 }
