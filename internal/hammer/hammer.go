@@ -8,7 +8,11 @@
 // POSIX server, which gets the same bytes from the same workers. With
 // Config.Cosigned, they alternate with rounds of a log that publishes nothing
 // before two of three witnesses and an auditor have cosigned it, each a process
-// of its own; the ratio is of the rates of publication.
+// of its own; the ratio is of the rates of publication. They share the cores with
+// the log and with the load, which other organisations' cosigners do not: where
+// Config.Standingd is a script that runs the program under taskset(1), on one core
+// or another by the directory in its arguments (node; keeper, north, south, west),
+// and the hammer runs on the log's, the ratio is that of a log by itself.
 //
 // The figures of a round, one JSON line each ([Figure]):
 //
