@@ -27,6 +27,7 @@ import (
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
@@ -337,11 +338,10 @@ func (s *step) withdraw(w Withdrawal) {
 
 var ranges = compact.RangeFactory{Hash: hashChildren}
 
-// hashChildren is that of rfc6962.DefaultHasher with a quarter of its memory: each
-// entry appends to lists.
+// hashChildren is rfc6962.Hasher's with a quarter of its memory: each entry
+// appends to lists.
 func hashChildren(left, right []byte) []byte {
-	// SPEC: MTH(D[n]) = SHA-256(0x01 || MTH(D[0:k]) || MTH(D[k:n]))
-	h := sha256.Sum256(append(append(append(make([]byte, 0, 1+2*sha256.Size), rfc6962.RFC6962NodeHashPrefix), left...), right...))
+	h := tlog.NodeHash(tlog.Hash(left), tlog.Hash(right))
 	return h[:]
 }
 
