@@ -25,7 +25,8 @@ type Batch struct {
 
 // entry is a record that the batch has read or written.
 type entry struct {
-	ns mapfn.NS
+	ns      mapfn.NS
+	version uint64 // of the leaf that the store has, 0 if it has none
 	stored
 	changed bool
 }
@@ -46,11 +47,11 @@ func (b *Batch) entry(ns mapfn.NS, data []byte) (*entry, Hash, error) {
 	if e := b.records[key]; e != nil {
 		return e, key, nil
 	}
-	st, err := b.base.lookup(ns, key)
+	st, version, err := b.base.lookup(ns, key)
 	if err != nil {
 		return nil, key, err
 	}
-	e := &entry{ns: ns, stored: st}
+	e := &entry{ns: ns, version: version, stored: st}
 	b.records[key] = e
 	return e, key, nil
 }

@@ -30,55 +30,72 @@ func newLeaf(key, vh Hash, version uint64) leaf {
 // bucket holds the leaves below a path, 1 to bucketMax, sorted by key.
 type bucket []leaf
 
-// top returns the hash of the subtree of the leaves, which begins at bit d.
-func (b bucket) top(d int) Hash {
+// member is what a bucket is made of: leaves, or in memory stubs of them.
+type member[T any] interface {
+	*T
+	bit(d int) byte // bit d of the key, counted from the highest of byte 0
+	top() Hash      // hash of the leaf
+	stub() stub
+}
+
+func (l *leaf) bit(d int) byte { return l.key[d/8] >> (7 - d%8) & 1 }
+
+func (l *leaf) top() Hash { return l.hash }
+
+// top returns the hash of the subtree of the members, which begins at bit d.
+func top[T any, P member[T]](b []T, d int) Hash {
 	switch len(b) {
 	case 0:
 		// SPEC: T(S, d) = 32 zero bytes if S is empty
 		return Hash{}
 	case 1:
 		// SPEC: T(S, d) = leaf(k, vh) if S = {(k, vh)}, whatever d
-		return b[0].hash
+		return P(&b[0]).top()
 	}
-	l, r := b.split(d)
+	l, r := split[T, P](b, d)
 	// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
-	return statusmap.NodeHash(l.top(d+1), r.top(d+1))
+	return statusmap.NodeHash(top[T, P](l, d+1), top[T, P](r, d+1))
 }
 
-// split divides the leaves by bit d of their keys.
-func (b bucket) split(d int) (zero, one bucket) {
+// split divides the members by bit d of their keys.
+func split[T any, P member[T]](b []T, d int) (zero, one []T) {
 	i := 0
-	for i < len(b) && bit(&b[i].key, d) == 0 {
+	for i < len(b) && P(&b[i]).bit(d) == 0 {
 		i++
 	}
 	return b[:i], b[i:]
 }
 
-// bit returns bit d of key, counted from the highest of byte 0.
-func bit(key *Hash, d int) byte { return key[d/8] >> (7 - d%8) & 1 }
-
-// find follows key from bit d on and returns the leaf that stands at the end,
-// or nil. If siblings is not nil, it appends to it those on the way.
-func (b bucket) find(key *Hash, d int, siblings *[]Hash) *leaf {
+// follow follows key from bit d on to the end, where there is one member or none,
+// and appends to siblings those on the way.
+func follow[T any, P member[T]](b []T, key *leaf, d int, siblings *[]Hash) []T {
 	for ; len(b) > 1; d++ {
-		own, other := b.split(d)
-		if bit(key, d) == 1 {
+		own, other := split[T, P](b, d)
+		if key.bit(d) == 1 {
 			own, other = other, own
 		}
-		if siblings != nil {
-			*siblings = append(*siblings, other.top(d+1))
-		}
+		*siblings = append(*siblings, top[T, P](other, d+1))
 		b = own
 	}
-	if len(b) == 0 {
-		return nil
-	}
-	return &b[0]
+	return b
 }
 
 // index returns where key is, or would be.
 func (b bucket) index(key *Hash) (int, bool) {
 	return slices.BinarySearchFunc(b, key, func(l leaf, k *Hash) int { return bytes.Compare(l.key[:], k[:]) })
+}
+
+// put returns b, which is modified, with a change, and whether that is one.
+func (b bucket) put(c *change) (bucket, bool) {
+	i, found := b.index(&c.key)
+	switch {
+	case !found:
+		return slices.Insert(b, i, c.leaf), true
+	case b[i].hash == c.hash:
+		return b, false
+	}
+	b[i] = c.leaf
+	return b, true
 }
 
 // readLeaves reads the leaves of a version below p, of which there are at most

@@ -9,8 +9,8 @@ import (
 )
 
 // Cache keeps the tiles of a few versions in memory: about 1.3 KB for every
-// 64 to 1,024 map keys, shared by versions where they did not change, and up to
-// heldKeys leaves of the buckets that were written since the process began.
+// 64 to 1,024 map keys, shared by versions where they did not change, and stubs of
+// up to heldKeys leaves, in the buckets that were written since the process began.
 // Without it the tiles are made anew from the leaves at each Open, which reads
 // the whole map.
 // It is safe for concurrent use; its zero value is empty. One Cache serves one

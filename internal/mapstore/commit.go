@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/standing-log/standing/internal/backend"
-	"github.com/standing-log/standing/personality/statusmap"
 )
 
 // Result is what a seal says of the state.
@@ -30,7 +29,7 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 		return Result{}, nil, fmt.Errorf("%w: version %d, keep %d, after version %d", ErrInconsistent, version, keep, base.version)
 	}
 	u := updater{base: &b.base, version: version}
-	top, out, err := u.run(b.changes(version))
+	top, out, err := u.run(b.base.top, b.changes(version))
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("updating the map: %w", err)
 	}
@@ -74,7 +73,7 @@ func (b *Batch) changes(version uint64) []change {
 	var out []change
 	for key, e := range b.records {
 		if e.changed {
-			out = append(out, newChange(key, statusmap.ValueHash(byte(e.ns), e.record), version, e))
+			out = append(out, newChange(key, e, version))
 		}
 	}
 	slices.SortFunc(out, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })

@@ -44,7 +44,7 @@ func loadLeaves(view backend.View, version uint64) (*tile, error) {
 func (t *tile) reread(view backend.View, i int, p path, version uint64) error {
 	leaves, err := readLeaves(view, p, version, -1)
 	if err == nil {
-		t.place(i, p, leaves, nil)
+		place(t, i, p, leaves, nil)
 	}
 	return err
 }

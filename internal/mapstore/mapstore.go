@@ -45,7 +45,8 @@
 //
 //   - The hash of a bucket, and the value hash of a record, are recomputed when
 //     they are read and compared with what the tile above, or the leaf, holds
-//     (a bucket held since it was written is not read, and proofs are checked);
+//     (of a bucket held since it was written only the record is, and proofs are
+//     checked);
 //     the tiles together have given the root of the version.
 //     A root, a proof or a record that this package returns therefore follows
 //     from the root of its version, which the caller compares with the seal;

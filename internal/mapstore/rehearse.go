@@ -14,24 +14,29 @@ import (
 // once: a Batch makes only the last of its states into a version. It is told of
 // the same writes as the Batch, and used by the same goroutine.
 type Rehearsal struct {
-	at      Snapshot // a picture of the state, as far as Result has made it
-	changes map[Hash]Hash
-	records [][]byte // of the withdrawal list
+	batch   *Batch
+	top     *tile // of the map, as far as Result has made it
+	keys    uint64
+	list    list              // the withdrawal list
+	changed map[Hash]struct{} // map keys that were changed since
+	known   map[Hash]struct{} // map keys that Result has put in
+	records [][]byte          // of the withdrawal list, since
 }
 
 // Rehearse returns a Rehearsal that begins where b began.
 func (b *Batch) Rehearse() *Rehearsal {
-	r := &Rehearsal{at: b.base, changes: map[Hash]Hash{}}
-	r.at.cache = nil
-	return r
+	m := b.base.meta
+	return &Rehearsal{
+		batch: b, top: b.base.top, keys: m.keys, list: m.list,
+		changed: map[Hash]struct{}{}, known: map[Hash]struct{}{},
+	}
 }
 
-// Apply puts what one leaf does over the state. That it follows from the state
-// is for Batch.Apply to check.
+// Apply says what one leaf does to the state, after Batch.Apply of the same.
 func (r *Rehearsal) Apply(w mapfn.Writes) {
 	for i := range w.Changes {
 		c := &w.Changes[i]
-		r.changes[statusmap.Key(byte(c.NS), c.Data)] = statusmap.ValueHash(byte(c.NS), c.Record)
+		r.changed[statusmap.Key(byte(c.NS), c.Data)] = struct{}{}
 	}
 	for _, wd := range w.Withdrawals {
 		r.records = append(r.records, wd.Append(make([]byte, 0, mapfn.WithdrawalSize)))
@@ -41,25 +46,45 @@ func (r *Rehearsal) Apply(w mapfn.Writes) {
 // Result returns what a seal at this place says, as Commit would. Its cost
 // depends on what was applied since the last one.
 func (r *Rehearsal) Result() (Result, error) {
-	// The buckets that it changes are held in its tiles; the others are as the
-	// store has them, and found among those that the Batch has read.
-	u := updater{base: &r.at, version: r.at.head.version + 1, rehearsal: true}
-	changes := make([]change, 0, len(r.changes))
-	for key, vh := range r.changes {
-		changes = append(changes, newChange(key, vh, u.version, nil))
+	u := updater{base: &r.batch.base, version: r.batch.base.head.version + 1, since: r.since}
+	changes := make([]change, 0, len(r.changed))
+	for key := range r.changed {
+		changes = append(changes, r.change(key, u.version))
 	}
 	slices.SortFunc(changes, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
-	top, out, err := u.run(changes)
+	top, out, err := u.run(r.top, changes)
 	if err != nil {
 		return Result{}, fmt.Errorf("updating the map: %w", err)
 	}
-	list, err := r.at.meta.list.grow(r.records...)
+	list, err := r.list.grow(r.records...)
 	if err != nil {
 		return Result{}, fmt.Errorf("extending the withdrawal list: %w", err)
 	}
-	r.at.top, r.at.meta.keys, r.at.meta.list = top, r.at.meta.keys+out.keys, list
-	clear(r.changes)
+	r.top, r.keys, r.list = top, r.keys+out.keys, list
+	for key := range r.changed {
+		r.known[key] = struct{}{}
+	}
+	clear(r.changed)
 	r.records = nil
 	root, err := list.root()
-	return Result{top.top(), r.at.meta.keys, list.count, root}, err
+	return Result{top.top(), r.keys, list.count, root}, err
+}
+
+// change returns the change of a key since the last Result.
+func (r *Rehearsal) change(key Hash, version uint64) change {
+	c := newChange(key, r.batch.records[key], version)
+	if _, known := r.known[key]; known {
+		c.old = version
+	}
+	return c
+}
+
+// since returns the changes of all keys below p since the batch began.
+func (r *Rehearsal) since(p path) (out []change) {
+	for key, e := range r.batch.records {
+		if e.changed && p.above(&key) {
+			out = append(out, newChange(key, e, r.batch.base.head.version+1))
+		}
+	}
+	return out
 }

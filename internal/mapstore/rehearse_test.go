@@ -1,6 +1,11 @@
 package mapstore
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/standing-log/standing/personality/statusmap"
+)
 
 // TestRehearsal rehearses seals at random places of a batch: each is what the
 // model says, the last one is what Commit says, and Commit is none the worse.
@@ -32,6 +37,44 @@ func TestRehearsal(t *testing.T) {
 			s.mem.apply(writes)
 			b.Committed()
 			checkVersion(t, s.mem, nil, version, src.model, names)
+		}
+	}
+}
+
+// TestRehearsalOfLikeTags does that with keys of which many have the same tag.
+func TestRehearsalOfLikeTags(t *testing.T) {
+	for seed := range uint64(12) {
+		r, tr := rand.New(rand.NewPCG(seed, 2)), newTrie(t)
+		tr.cache = new(Cache)
+		all := []Hash{{}}
+		for range 40 {
+			all = append(all, near(r, all[r.IntN(len(all))]))
+		}
+		tr.put(all[:10])
+		tr.put(all[5:20])
+		base := tr.at(tr.latest)
+		base.head.version = tr.latest.version
+		b, err := base.Batch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rehearsal := b.Rehearse()
+		for i := range 15 {
+			for range r.IntN(5) {
+				k := all[r.IntN(len(all))]
+				e := b.records[k]
+				if e == nil {
+					e = &entry{ns: 1, version: tr.versions[k], changed: true}
+					b.records[k] = e
+				}
+				e.record = []byte{byte(i)}
+				tr.pairs[k] = statusmap.ValueHash(1, e.record)
+				rehearsal.changed[k] = struct{}{}
+			}
+			got, err := rehearsal.Result()
+			if want := statusmap.Root(tr.pairs); err != nil || got.Root != want || got.Keys != uint64(len(tr.pairs)) {
+				t.Fatalf("seed %d, result %d: %d keys, %x, %v; want %d, %x", seed, i, got.Keys, got.Root, err, len(tr.pairs), want)
+			}
 		}
 	}
 }

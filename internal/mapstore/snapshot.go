@@ -3,6 +3,7 @@ package mapstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/mapfn"
@@ -141,12 +142,12 @@ func (s *Snapshot) WithdrawalRoot() (Hash, error) {
 func (s *Snapshot) WithdrawalPeaks() []Hash { return append([]Hash(nil), s.meta.list.peaks...) }
 
 // bucket reads the bucket at p and checks that its top is as given.
-func (s *Snapshot) bucket(p path, top Hash) (bucket, error) {
+func (s *Snapshot) bucket(p path, want Hash) (bucket, error) {
 	if b := s.seen[p]; b != nil {
 		return b, nil
 	}
 	b, err := readLeaves(s.view, p, s.meta.version, bucketMax)
-	if err == nil && (len(b) == 0 || b.top(4*p.n) != top) {
+	if err == nil && (len(b) == 0 || top(b, 4*p.n) != want) {
 		err = fmt.Errorf("%w: its %d leaves hash to something else", ErrCorrupt, len(b))
 	}
 	if err != nil {
@@ -155,32 +156,24 @@ func (s *Snapshot) bucket(p path, top Hash) (bucket, error) {
 	return b, nil
 }
 
-// find follows key from the root and returns the leaf that stands at the end,
-// which may be another key's, or nil. If siblings is not nil, it appends to it
-// those on the way, from the root on.
-func (s *Snapshot) find(key Hash, siblings *[]Hash) (*leaf, error) {
-	for t, p := s.top, (path{}); ; {
-		i, ok := t.descend(&key, p.n, siblings)
-		if !ok {
-			return nil, nil
-		}
-		next, top := t.slots[i], *t.node(16 + i)
-		p = p.child(i)
-		if next.below != nil {
-			t = next.below
+// below reads the leaves below p, which is the path of a bucket or below one.
+func (s *Snapshot) below(p path) (bucket, error) {
+	t, at := s.top, path{}
+	for {
+		i := nibble(&p.bits, at.n)
+		at = at.child(i)
+		if below := t.slots[i].below; below != nil {
+			t = below
 			continue
 		}
-		if next.leaves != nil {
-			return next.leaves.find(&key, 4*p.n, siblings), nil
+		if !t.isBucket(i) {
+			return nil, nil
 		}
-		b, err := s.bucket(p, top)
-		if err != nil {
-			return nil, err
+		b, err := s.bucket(at, *t.node(16 + i))
+		if err != nil || at == p {
+			return b, err
 		}
-		if s.seen != nil {
-			s.seen[p] = b
-		}
-		return b.find(&key, 4*p.n, siblings), nil
+		return slices.DeleteFunc(slices.Clone(b), func(l leaf) bool { return !p.above(&l.key) }), nil
 	}
 }
 
@@ -190,13 +183,71 @@ type stored struct {
 	list   list   // its event list, if it has one
 }
 
-// lookup returns what the map holds at key, which is in namespace ns.
-func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, error) {
-	leaf, err := s.find(key, nil)
-	if err != nil || leaf == nil || leaf.key != key {
-		return stored{}, err
+// site is a bucket on the way of a key.
+type site struct {
+	path path
+	top  Hash
+	held *held // nil: it is read
+}
+
+// walk follows key from the root to a bucket, or to nothing. If siblings is not nil,
+// it appends to it those on the way.
+func (s *Snapshot) walk(key *Hash, siblings *[]Hash) (site, bool) {
+	for t, p := s.top, (path{}); ; {
+		i, ok := t.descend(key, p.n, siblings)
+		if !ok {
+			return site{}, false
+		}
+		p = p.child(i)
+		next := t.slots[i]
+		if next.below == nil {
+			return site{p, *t.node(16 + i), next.held}, true
+		}
+		t = next.below
 	}
-	return s.read(ns, leaf)
+}
+
+// lookup returns what is stored at key, which is in namespace ns, and the version
+// at which it was written, or 0 if there is nothing.
+func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, uint64, error) {
+	at, ok := s.walk(&key, nil)
+	if !ok || at.held != nil && !at.held.has(&key) {
+		return stored{}, 0, nil
+	}
+	if st, version, err := s.fromHeld(at.held, ns, key); version > 0 || err != nil {
+		return st, version, err
+	}
+	b, err := s.bucket(at.path, at.top)
+	if err != nil {
+		return stored{}, 0, err
+	}
+	if s.seen != nil {
+		s.seen[at.path] = b
+	}
+	i, found := b.index(&key)
+	if !found {
+		return stored{}, 0, nil
+	}
+	st, err := s.read(ns, &b[i])
+	return st, b[i].version, err
+}
+
+// fromHeld returns the record at key, and its version, if h, which may be nil, has a
+// stub that leads there. Otherwise the version is 0, and nothing is said about key.
+func (s *Snapshot) fromHeld(h *held, ns mapfn.NS, key Hash) (stored, uint64, error) {
+	if h == nil {
+		return stored{}, 0, nil
+	}
+	i, found := indexTag(h.stubs, tagOf(&key))
+	if !found {
+		return stored{}, 0, nil
+	}
+	st, err := s.read(ns, &leaf{key, h.stubs[i].hash, h.stubs[i].version})
+	if errors.Is(err, ErrCorrupt) {
+		// Or the stub is another key's. The bucket, read, tells.
+		return stored{}, 0, nil
+	}
+	return st, h.stubs[i].version, err
 }
 
 // read returns the record of a leaf, which is in namespace ns.
@@ -220,7 +271,7 @@ func (s *Snapshot) read(ns mapfn.NS, leaf *leaf) (stored, error) {
 
 // Record returns the record at (ns, data), or nil if the map has none.
 func (s *Snapshot) Record(ns mapfn.NS, data []byte) ([]byte, error) {
-	st, err := s.lookup(ns, statusmap.Key(byte(ns), data))
+	st, _, err := s.lookup(ns, statusmap.Key(byte(ns), data))
 	return st.record, err
 }
 
@@ -228,7 +279,7 @@ func (s *Snapshot) Record(ns mapfn.NS, data []byte) ([]byte, error) {
 // data), from left to right. They have been checked against the root in the
 // record. It is nil where there is no record or no list.
 func (s *Snapshot) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
-	st, err := s.lookup(ns, statusmap.Key(byte(ns), data))
+	st, _, err := s.lookup(ns, statusmap.Key(byte(ns), data))
 	return st.list.peaks, err
 }
 
@@ -241,25 +292,16 @@ func (s *Snapshot) Prove(ns mapfn.NS, data []byte) ([]byte, statusmap.Proof, err
 
 // prove returns the record at key, which is in namespace ns, and the proof.
 func (s *Snapshot) prove(ns mapfn.NS, key Hash) ([]byte, statusmap.Proof, error) {
-	p := statusmap.Proof{Siblings: make([]Hash, 0, 40)}
-	leaf, err := s.find(key, &p.Siblings)
-	if err != nil {
-		return nil, statusmap.Proof{}, err
-	}
+	p := statusmap.Proof{Siblings: make([]Hash, 0, 40), Terminal: statusmap.TerminalEmpty}
 	var st stored
-	switch {
-	case leaf == nil:
-		p.Terminal = statusmap.TerminalEmpty
-	case leaf.key == key:
-		p.Terminal = statusmap.TerminalKey
-		st, err = s.read(ns, leaf)
-	default:
-		p.Terminal, p.OtherKey = statusmap.TerminalOther, leaf.key
-		p.OtherValue, err = s.valueHash(leaf)
+	at, ok := s.walk(&key, &p.Siblings)
+	if ok {
+		var err error
+		if st, err = s.proveIn(at, ns, key, &p); err != nil {
+			return nil, statusmap.Proof{}, err
+		}
 	}
-	if err != nil {
-		return nil, statusmap.Proof{}, err
-	}
+	var err error
 	if p.Terminal == statusmap.TerminalKey {
 		err = p.VerifyPresent(s.meta.root, key, statusmap.ValueHash(byte(ns), st.record))
 	} else {
@@ -271,6 +313,36 @@ func (s *Snapshot) prove(ns mapfn.NS, key Hash) ([]byte, statusmap.Proof, error)
 		return nil, statusmap.Proof{}, fmt.Errorf("%w: proof about %x: %v", ErrCorrupt, key, err)
 	}
 	return st.record, p, nil
+}
+
+// proveIn completes a proof about key, which is in namespace ns, by its way through
+// a bucket, and returns the record.
+func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (stored, error) {
+	d, want := 4*at.path.n, &leaf{key: key}
+	st, version, err := s.fromHeld(at.held, ns, key)
+	if err != nil {
+		return stored{}, err
+	}
+	if version > 0 {
+		follow(at.held.stubs, want, d, &p.Siblings)
+		p.Terminal = statusmap.TerminalKey
+		return st, nil
+	}
+	b, err := s.bucket(at.path, at.top)
+	if err != nil {
+		return stored{}, err
+	}
+	switch end := follow(b, want, d, &p.Siblings); {
+	case len(end) == 0:
+		p.Terminal = statusmap.TerminalEmpty
+	case end[0].key == key:
+		p.Terminal = statusmap.TerminalKey
+		return s.read(ns, &end[0])
+	default:
+		p.Terminal, p.OtherKey = statusmap.TerminalOther, end[0].key
+		p.OtherValue, err = s.valueHash(&end[0])
+	}
+	return stored{}, err
 }
 
 // valueHash reads the value hash of a leaf.
@@ -290,7 +362,7 @@ func (s *Snapshot) valueHash(leaf *leaf) (Hash, error) {
 // been checked against its root; a part can be checked by nobody alone.
 func (s *Snapshot) Events(ns mapfn.NS, data []byte, first, n uint64) ([]mapfn.Event, error) {
 	key := statusmap.Key(byte(ns), data)
-	st, err := s.lookup(ns, key)
+	st, _, err := s.lookup(ns, key)
 	if err != nil {
 		return nil, err
 	}

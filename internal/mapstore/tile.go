@@ -1,15 +1,13 @@
 package mapstore
 
 import (
-	"slices"
-
 	"github.com/standing-log/standing/personality/statusmap"
 )
 
 // slot is one sixteenth of a tile: a tile below, or a bucket, or nothing.
 type slot struct {
-	leaves *bucket // those of the bucket, if they are held; nil: they are read
-	below  *tile
+	held  *held // the bucket; nil: it is read
+	below *tile
 }
 
 // tile is four levels of the map, in memory: 16 slots and the 15 nodes above
@@ -31,13 +29,10 @@ func (t *tile) node(i int) *Hash { return &t.nodes[i-1] }
 // isBucket reports whether slot i is a bucket.
 func (t *tile) isBucket(i int) bool { return t.slots[i].below == nil && t.count[16+i] > 0 }
 
-// setBucket makes slot i that of a bucket of n keys, whose leaves may be nil. The
-// nodes above are out of date until sum is called.
-func (t *tile) setBucket(i int, top Hash, n int, leaves bucket) {
-	t.slots[i] = slot{}
-	if leaves != nil {
-		t.slots[i].leaves = &leaves
-	}
+// setBucket makes slot i that of a bucket of n keys, which may be held. The nodes
+// above are out of date until sum is called.
+func (t *tile) setBucket(i int, top Hash, n int, h *held) {
+	t.slots[i] = slot{held: h}
 	*t.node(16 + i), t.count[16+i] = top, uint8(min(n, 2))
 }
 
@@ -47,29 +42,33 @@ func (t *tile) setTile(i int, below *tile) {
 	*t.node(16 + i), t.count[16+i] = below.top(), below.count[1]
 }
 
-// place makes slot i, which is at p, hold the leaves: in one bucket or, if they
-// are too many, in buckets below. The leaves of those of which hold, unless it is
-// nil, says so are held. The nodes above are out of date until sum is called.
-func (t *tile) place(i int, p path, leaves bucket, hold func(path) bool) {
-	if len(leaves) <= bucketMax {
-		top, n := leaves.top(4*p.n), len(leaves)
-		switch {
-		case hold == nil || !hold(p):
-			leaves = nil
-		case n < cap(leaves):
-			leaves = slices.Clone(leaves) // part of a larger one, or with room
+// place makes slot i of t, which is at p, hold the leaves, or stubs of them: in one
+// bucket or, if they are too many, in buckets below. Those of which holds, unless it
+// is nil, says so are held. The nodes above are out of date until sum is called.
+func place[T keyed, P member[T]](t *tile, i int, p path, b []T, holds func(path) bool) {
+	if len(b) > bucketMax {
+		below := new(tile)
+		for len(b) > 0 {
+			j, n := run(p.n, b)
+			place[T, P](below, j, p.child(j), b[:n], holds)
+			b = b[n:]
 		}
-		t.setBucket(i, top, n, leaves)
+		below.sum(0xffff)
+		t.setTile(i, below)
 		return
 	}
-	below := new(tile)
-	for len(leaves) > 0 {
-		j, n := run(p.n, leaves)
-		below.place(j, p.child(j), leaves[:n], hold)
-		leaves = leaves[n:]
+	d := 4 * p.n
+	if holds != nil && holds(p) {
+		stubs := make([]stub, len(b))
+		for i := range b {
+			stubs[i] = P(&b[i]).stub()
+		}
+		if h := hold(stubs, d, nil, [4]bool{}); h != nil {
+			t.setBucket(i, h.top(d), len(b), h)
+			return
+		}
 	}
-	below.sum(0xffff)
-	t.setTile(i, below)
+	t.setBucket(i, top[T, P](b, d), len(b), nil)
 }
 
 // sum computes the nodes above the slots whose bits are set in changed.

@@ -1,32 +1,37 @@
 package mapstore
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/statusmap"
 )
 
 // change is a map key that is to have a value.
 type change struct {
 	leaf          // its version is that of the batch
 	vh     Hash   // value hash
+	old    uint64 // version of the leaf that the key has, 0 if it has none
 	record *entry // to be written if the value is new
 }
 
-func newChange(key, vh Hash, version uint64, record *entry) change {
-	return change{newLeaf(key, vh, version), vh, record}
+func newChange(key Hash, record *entry, version uint64) change {
+	vh := statusmap.ValueHash(byte(record.ns), record.record)
+	return change{newLeaf(key, vh, version), vh, record.version, record}
 }
 
-// updater puts changes into the map of base, writing leaves of version.
+// updater puts changes into a map, writing leaves of version.
 type updater struct {
-	base    *Snapshot
+	base    *Snapshot // what the store has
 	version uint64
-	// rehearsal says that nothing is written: then all buckets that change are
-	// held.
-	rehearsal bool
+	// since, unless it is nil, says that nothing is written, and that the map is
+	// not base but what these changes have made of it. Then all buckets are held
+	// that can be.
+	since func(path) []change
 }
 
 // outcome is what an update does to the store.
@@ -42,16 +47,15 @@ func (o *outcome) add(p *outcome) {
 	o.keys += p.keys
 }
 
-// run returns the map once the changes, which are sorted by key, have been put
-// in.
-func (u updater) run(changes []change) (*tile, outcome, error) {
+// run returns top once the changes, which are sorted by key, have been put in.
+func (u updater) run(top *tile, changes []change) (*tile, outcome, error) {
 	out := outcome{}
-	next, err := u.update(path{}, u.base.top, changes, &out)
+	next, err := u.update(path{}, top, changes, &out)
 	if err != nil {
 		return nil, outcome{}, err
 	}
 	if next == nil {
-		next = u.base.top
+		next = top
 	}
 	return next, out, nil
 }
@@ -64,7 +68,7 @@ const parallelFrom = 128
 func (u updater) update(p path, old *tile, changes []change, out *outcome) (*tile, error) {
 	t := *old
 	put := u.slots
-	if p.n == 0 && len(changes) >= parallelFrom && !u.rehearsal {
+	if p.n == 0 && len(changes) >= parallelFrom && u.since == nil {
 		put = u.slotsInParallel
 	}
 	changed, err := put(p, &t, changes, out)
@@ -119,28 +123,31 @@ func (u updater) slotsInParallel(p path, t *tile, changes []change, out *outcome
 }
 
 // keyed is what has a map key.
-type keyed interface{ leaf | change | Hash }
+type keyed interface{ leaf | stub | change | Hash }
 
 // run returns how many of the items, from the first on, belong into the same
 // slot of a tile at depth n, and which that is.
 func run[T keyed](depth int, items []T) (slot, n int) {
-	slot = nibble(keyOf(&items[0]), depth)
-	for n < len(items) && nibble(keyOf(&items[n]), depth) == slot {
+	slot = nibbleOf(&items[0], depth)
+	for n < len(items) && nibbleOf(&items[n], depth) == slot {
 		n++
 	}
 	return slot, n
 }
 
-func keyOf[T keyed](item *T) *Hash {
+// nibbleOf returns the n-th nibble of the item's key. Stubs have the first 16.
+func nibbleOf[T keyed](item *T, n int) int {
 	switch v := any(item).(type) {
+	case *stub:
+		return int(v.tag>>(60-4*n)) & 15
 	case *leaf:
-		return &v.key
+		return nibble(&v.key, n)
 	case *change:
-		return &v.key
+		return nibble(&v.key, n)
 	case *Hash:
-		return v
+		return nibble(v, n)
 	}
-	return nil
+	return 0
 }
 
 // slot puts changes into slot i of t and reports whether that changes it.
@@ -154,61 +161,104 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 		t.setTile(i, next)
 		return true, nil
 	}
-	var old bucket
-	switch {
-	case s.leaves != nil:
-		old = *s.leaves
-	case t.isBucket(i):
-		var err error
-		if old, err = u.base.bucket(below, *t.node(16 + i)); err != nil {
-			return false, err
+	if s.held != nil {
+		if changed, ok := u.putHeld(t, i, below, changes, out); ok {
+			return changed, nil
 		}
 	}
-	next, changed := u.merge(old, changes, out)
-	if !changed {
-		return false, nil
-	}
-	t.place(i, below, next, u.holds)
-	return true, nil
+	return u.putRead(t, i, below, changes, out)
 }
 
-// merge returns old with the changes, and whether there is any, and writes the
-// leaves and records that are new.
-func (u updater) merge(old bucket, changes []change, out *outcome) (bucket, bool) {
-	next, changed := append(make(bucket, 0, len(old)+len(changes)), old...), false
-	for i := range changes {
-		c := &changes[i]
-		at, found := next.index(&c.key)
+// putHeld puts changes into the held bucket in slot i of t, which is at p, and
+// reports whether that changes it. It is not ok, and nothing is done, if the tags do
+// not tell the keys apart.
+func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome) (changed, ok bool) {
+	old := t.slots[i].held
+	next := append(make([]stub, 0, len(old.stubs)+len(changes)), old.stubs...)
+	var quarters [4]bool
+	before := *out
+	for j := range changes {
+		c := &changes[j]
+		at, found := indexTag(next, tagOf(&c.key))
 		switch {
+		case found != (c.old > 0):
+			*out = before
+			return false, false
 		case !found:
-			next = slices.Insert(next, at, c.leaf)
-			out.keys++
+			next = slices.Insert(next, at, c.stub())
 		case next[at].hash == c.hash:
 			continue
 		default:
-			if !u.rehearsal {
-				out.stale = append(out.stale, leafKey(c.key, next[at].version), recordKey(next[at].version, c.key))
-			}
-			next[at] = c.leaf
+			next[at] = c.stub()
 		}
-		changed = true
-		if !u.rehearsal {
-			out.writes = append(out.writes,
-				backend.Write{Key: leafKey(c.key, u.version), Value: c.vh[:]},
-				backend.Write{Key: recordKey(u.version, c.key), Value: marshalStored(c.record.ns, c.record.stored)})
-		}
+		quarters[quarter(next[at].tag, 4*p.n)], changed = true, true
+		u.write(c, out)
 	}
-	return next, changed
+	switch {
+	case !changed:
+	case len(next) > bucketMax:
+		place(t, i, p, next, u.holds)
+	default:
+		h := hold(next, 4*p.n, old, quarters)
+		t.setBucket(i, h.top(4*p.n), len(next), h)
+	}
+	return changed, true
 }
 
-// heldKeys is the number of map keys whose leaves are held in memory, at about
-// 80 bytes each: in a small map a batch finds what it changes there. In a larger
-// one they are those of as many paths, the lowest: memory is bounded, and the
-// collector needs room, too.
-const heldKeys = 3 << 19
+// putRead does the same with a bucket that is read, or none.
+func (u updater) putRead(t *tile, i int, p path, changes []change, out *outcome) (changed bool, err error) {
+	next, err := u.base.below(p)
+	if err != nil {
+		return false, err
+	}
+	next = slices.Clone(next)
+	if u.since != nil {
+		// The store has nothing of what was put in before.
+		for _, c := range u.since(p) {
+			next, _ = next.put(&c)
+		}
+	}
+	for j := range changes {
+		c := &changes[j]
+		var is bool
+		if at, found := next.index(&c.key); u.since == nil && found != (c.old > 0) {
+			return false, fmt.Errorf("%w: key %x was read at version %d, bucket %v has it: %t, %d", ErrInconsistent, c.key, c.old, p, found, at)
+		}
+		if next, is = next.put(c); is || u.since != nil {
+			changed = true
+			u.write(c, out)
+		}
+	}
+	if changed {
+		place(t, i, p, next, u.holds)
+	}
+	return changed, nil
+}
 
-// holds reports whether the leaves of the bucket at p are to be held.
+// write writes the leaf and the record of a change, and counts its key if it is new.
+func (u updater) write(c *change, out *outcome) {
+	if c.old == 0 {
+		out.keys++
+	}
+	if u.since != nil {
+		return
+	}
+	if c.old > 0 {
+		out.stale = append(out.stale, leafKey(c.key, c.old), recordKey(c.old, c.key))
+	}
+	out.writes = append(out.writes,
+		backend.Write{Key: leafKey(c.key, u.version), Value: c.vh[:]},
+		backend.Write{Key: recordKey(u.version, c.key), Value: marshalStored(c.record.ns, c.record.stored)})
+}
+
+// heldKeys is the number of map keys of which stubs are held in memory, at about
+// 55 bytes each: in a map that is no larger, a batch that adds keys reads nothing. In
+// a larger one they are those of as many paths, the lowest: memory is bounded, and
+// the collector needs room, too.
+const heldKeys = 7 << 19
+
+// holds reports whether the bucket at p is to be held.
 func (u updater) holds(p path) bool {
 	keys := u.base.meta.keys
-	return u.rehearsal || keys <= heldKeys || uint64(p.bits[0]) < 256*heldKeys/keys
+	return u.since != nil || keys <= heldKeys || uint64(p.bits[0]) < 256*heldKeys/keys
 }
