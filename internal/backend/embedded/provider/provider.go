@@ -152,10 +152,13 @@ func Open(dir string, opts Options) (*Provider, error) {
 	return nil, fmt.Errorf("opening %s: %w", dir, err)
 }
 
-// copyingL0 is twice as many tables as a read may have to look into before they
-// are merged, instead of Pebble's 4. What is merged costs as much processor time
-// as all other writing.
-const copyingL0 = 32
+// The number of tables that a read may have to look into, beside those of the
+// levels below, before they are merged: Pebble's 4 is for those who read more than
+// they write. Merging costs up to as much processor time as all other writing.
+const (
+	normalL0  = 8
+	copyingL0 = 32
+)
 
 func pebbleOptions(opts Options, h *health) *pebble.Options {
 	if opts.MemTableSize == 0 {
@@ -178,13 +181,28 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		},
 	}
 	o.TargetFileSizes[0] = 8 << 20
+	o.Experimental.SpanPolicyFunc = leavesApart
+	l0 := normalL0
 	if opts.Copying {
-		o.L0CompactionThreshold, o.L0StopWritesThreshold = copyingL0, 2*copyingL0
+		l0 = copyingL0
 	}
+	o.L0CompactionThreshold, o.L0StopWritesThreshold = l0, 3*l0
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return o
+}
+
+// leavesApart makes Pebble end a table where leaf records begin and where they end.
+// Those are most of the bytes and come in the order of their keys: tables of nothing
+// else are moved down the levels, not merged with those of keys that lie anywhere.
+func leavesApart(start []byte) (pebble.SpanPolicy, []byte, error) {
+	for _, end := range []byte{spaceLeaf, spaceLeaf + 1} {
+		if start[0] < end {
+			return pebble.SpanPolicy{}, []byte{end}, nil
+		}
+	}
+	return pebble.SpanPolicy{}, nil, nil
 }
 
 // LogStorage returns the trees' leaves, nodes and roots.
