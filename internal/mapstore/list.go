@@ -7,7 +7,8 @@ import (
 	"strconv"
 
 	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/internal/treehash"
 )
 
 // list is an RFC 6962 list, of which only the peaks are at hand: the hashes of
@@ -17,36 +18,13 @@ type list struct {
 	peaks []Hash
 }
 
-// compactRange returns l as the library has it, or an error if the number of
-// peaks does not fit the count.
-func (l list) compactRange() (*compact.Range, error) {
-	nodes := make([][]byte, len(l.peaks))
-	for i := range l.peaks {
-		nodes[i] = l.peaks[i][:]
-	}
-	f := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
-	return f.NewRange(0, l.count, nodes)
-}
-
 // root returns the RFC 6962 root of l.
 func (l list) root() (Hash, error) {
-	r, err := l.compactRange()
+	r, err := treehash.Range(l.count, l.peaks)
 	if err != nil {
 		return Hash{}, err
 	}
-	return rangeRoot(r)
-}
-
-func rangeRoot(r *compact.Range) (Hash, error) {
-	if r.End() == 0 {
-		// SPEC: "empty list root = H("")"
-		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
-	}
-	root, err := r.GetRootHash(nil)
-	if err != nil {
-		return Hash{}, err
-	}
-	return Hash(root), nil
+	return treehash.Root(r)
 }
 
 // grow returns l with entries appended.
@@ -58,20 +36,16 @@ func (l list) growVisited(visit compact.VisitFn, entries ...[]byte) (list, error
 	if len(entries) == 0 {
 		return l, nil
 	}
-	r, err := l.compactRange()
+	r, err := treehash.Range(l.count, l.peaks)
 	if err != nil {
 		return list{}, err
 	}
 	for _, e := range entries {
-		if err := r.Append(rfc6962.DefaultHasher.HashLeaf(e), visit); err != nil {
+		if err := r.Append(treehash.Leaf(e), visit); err != nil {
 			return list{}, err
 		}
 	}
-	out := list{count: r.End()}
-	for _, h := range r.Hashes() {
-		out.peaks = append(out.peaks, Hash(h))
-	}
-	return out, nil
+	return list{r.End(), treehash.Peaks(r)}, nil
 }
 
 // committed returns the length and the root of the event list in a record.

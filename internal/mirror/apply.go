@@ -11,6 +11,7 @@ import (
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
@@ -108,7 +109,7 @@ func (g *growing) effect(it *item, index uint64, w *mapfn.Writes) error {
 
 // seal checks a seal, unless it is a stray, or the last leaf: then store does.
 func (g *growing) seal(leaf []byte, index uint64, last bool) error {
-	prefix, err := rootOf(g.tree)
+	prefix, err := treehash.Root(g.tree)
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (g *growing) check(s *seal.Seal, r mapstore.Result) error {
 // after that, the next Sync goes on behind it.
 func (g *growing) store() error {
 	size := g.tree.End()
-	root, err := rootOf(g.tree)
+	root, err := treehash.Root(g.tree)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
@@ -241,13 +242,13 @@ func (f *fetcher) bundle(ctx context.Context, n, first uint64, roots map[uint64]
 
 // rootUnder returns the root of a tree that has these leaves.
 func rootUnder(items []item) (Hash, error) {
-	tree := ranges.NewEmptyRange(0)
+	tree := treehash.Empty()
 	for i := range items {
 		if err := tree.Append(items[i].hash[:], nil); err != nil {
 			return Hash{}, err
 		}
 	}
-	return rootOf(tree)
+	return treehash.Root(tree)
 }
 
 // verify checks the signatures of the entries whose key some entry has brought,

@@ -7,6 +7,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/tiles"
+	"github.com/standing-log/standing/internal/treehash"
 )
 
 // Leaves returns up to n leaves from first on, and at least one, compared with
@@ -63,5 +64,5 @@ func (m *Mirror) RootAt(ctx context.Context, size uint64) (Hash, error) {
 	if err != nil {
 		return Hash{}, m.explain(err)
 	}
-	return rootOf(tree)
+	return treehash.Root(tree)
 }

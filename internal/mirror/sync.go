@@ -11,6 +11,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
@@ -260,13 +261,13 @@ func (s *syncing) ready(items []item) (int, error) {
 // sealedOf returns how many of the items there are up to the last live seal, and
 // the root with all of them.
 func (s *syncing) sealedOf(items []item) (n int, root Hash, err error) {
-	tree, err := ranges.NewRange(0, s.tree.End(), slices.Clone(s.tree.Hashes()))
+	tree, err := treehash.Range(s.tree.End(), treehash.Peaks(s.tree))
 	if err != nil {
 		return 0, root, err
 	}
 	for i := range items {
 		if seal.Is(items[i].leaf) {
-			prefix, err := rootOf(tree)
+			prefix, err := treehash.Root(tree)
 			if err != nil {
 				return 0, root, err
 			}
@@ -278,7 +279,7 @@ func (s *syncing) sealedOf(items []item) (n int, root Hash, err error) {
 			return 0, root, err
 		}
 	}
-	root, err = rootOf(tree)
+	root, err = treehash.Root(tree)
 	return n, root, err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
 )
 
@@ -107,7 +108,7 @@ func (s Store) CheckMap(ctx context.Context, l *Log) error {
 	if err != nil {
 		return err
 	}
-	want, err := rootOf(l.withdrawals)
+	want, err := treehash.Root(l.withdrawals)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
 )
 
@@ -65,7 +66,7 @@ func TestFsck(t *testing.T) {
 			t.Errorf("%s: Fsck = %v, want %q", name, err, test.says)
 		}
 	}
-	empty, err := rootOf(ranges.NewEmptyRange(0))
+	empty, err := treehash.Root(treehash.Empty())
 	check(t, err)
 	if _, err := Fsck(t.Context(), source{}, origin, 0, empty, nil); err == nil || !strings.Contains(err.Error(), "no leaves") {
 		t.Errorf("empty log: Fsck = %v", err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
 )
 
@@ -15,7 +16,7 @@ import (
 // nothing of what they mean. progress, which may be nil, is called after every
 // 1,024 leaves.
 func Hashes(ctx context.Context, src Source, origin string, size uint64, root Hash, progress func(done uint64)) error {
-	tree := ranges.NewEmptyRange(0)
+	tree := treehash.Empty()
 	var last []byte
 	var prefix Hash
 	for leaf, err := range src.Leaves(ctx, size) {
@@ -26,7 +27,7 @@ func Hashes(ctx context.Context, src Source, origin string, size uint64, root Ha
 			return fmt.Errorf("reading leaf %d: %w", tree.End(), err)
 		}
 		if last = leaf; tree.End() == size-1 {
-			if prefix, err = rootOf(tree); err != nil {
+			if prefix, err = treehash.Root(tree); err != nil {
 				return err
 			}
 		}
@@ -37,7 +38,7 @@ func Hashes(ctx context.Context, src Source, origin string, size uint64, root Ha
 			progress(tree.End())
 		}
 	}
-	got, err := rootOf(tree)
+	got, err := treehash.Root(tree)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
@@ -55,7 +56,7 @@ func (m *maker) due() *seal.Seal {
 	m.t.Helper()
 	prefix, err := m.Root()
 	check(m.t, err)
-	list, err := rootOf(m.withdrawals)
+	list, err := treehash.Root(m.withdrawals)
 	check(m.t, err)
 	s := &seal.Seal{
 		Origin: origin, Index: m.Size(), MapFn: mapfn.Version, SealedAt: now + m.Size(),

@@ -16,6 +16,7 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
@@ -51,14 +52,12 @@ type stored struct {
 	peaks  []Hash
 }
 
-var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
-
 // New returns the empty state of a log. leaf reads a leaf that was added before
 // once more; its bytes are checked against a hash.
 func New(origin string, leaf func(index uint64) ([]byte, error)) *Log {
 	return &Log{
 		origin: origin, leaf: leaf,
-		tree: ranges.NewEmptyRange(0), withdrawals: ranges.NewEmptyRange(0),
+		tree: treehash.Empty(), withdrawals: treehash.Empty(),
 		status: statusmap.NewPartial(Hash{}), records: map[Hash]stored{}, keys: map[Hash][]byte{},
 	}
 }
@@ -81,7 +80,7 @@ func (l *Log) Stats() Stats { return l.stats }
 func (l *Log) Seal() *seal.Seal { return l.last }
 
 // Root returns the RFC 6962 root of the leaves added.
-func (l *Log) Root() (Hash, error) { return rootOf(l.tree) }
+func (l *Log) Root() (Hash, error) { return treehash.Root(l.tree) }
 
 // MapRoot returns the root of the status map.
 func (l *Log) MapRoot() Hash { return l.status.Root() }
@@ -154,7 +153,7 @@ func (l *Log) addSeal(leaf []byte, index uint64) (Outcome, error) {
 	if _, err := mapfn.Step(l.origin, leaf, index, l, l); err != nil {
 		return Outcome{}, err
 	}
-	prefix, err := rootOf(l.tree)
+	prefix, err := treehash.Root(l.tree)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -173,7 +172,7 @@ func (l *Log) addSeal(leaf []byte, index uint64) (Outcome, error) {
 
 // check compares every line of a live seal with what was computed.
 func (l *Log) check(s *seal.Seal) error {
-	list, err := rootOf(l.withdrawals)
+	list, err := treehash.Root(l.withdrawals)
 	if err != nil {
 		return err
 	}
@@ -185,17 +184,6 @@ func (l *Log) check(s *seal.Seal) error {
 		Last: l.last, MapFn: fn, Keys: l.mapKeys, MapRoot: l.status.Root(),
 		Withdrawals: l.withdrawals.End(), WithdrawalRoot: list,
 	})
-}
-
-func rootOf(r *compact.Range) (Hash, error) {
-	if r.End() == 0 {
-		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
-	}
-	h, err := r.GetRootHash(nil)
-	if err != nil {
-		return Hash{}, err
-	}
-	return Hash(h), nil
 }
 
 // Record implements mapfn.Reader.

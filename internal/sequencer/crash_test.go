@@ -16,6 +16,7 @@ import (
 	"github.com/standing-log/standing/internal/crashcam"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/internal/witness"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
@@ -127,15 +128,15 @@ func TestCrash(t *testing.T) {
 // roots returns the roots of all sizes of the tree in b.
 func roots(t *testing.T, b backend.Backend) []Hash {
 	t.Helper()
-	tree := ranges.NewEmptyRange(0)
-	root, err := rootOf(tree)
+	tree := treehash.Empty()
+	root, err := treehash.Root(tree)
 	out := []Hash{root}
 	for _, leaf := range leaves(t, b) {
 		if err == nil {
 			err = tree.Append(rfc6962.DefaultHasher.HashLeaf(leaf), nil)
 		}
 		if err == nil {
-			root, err = rootOf(tree)
+			root, err = treehash.Root(tree)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
@@ -22,8 +23,6 @@ type lastSeal struct {
 	sealedAt uint64
 	present  bool
 }
-
-var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
 
 // draft is a batch in the making.
 type draft struct {
@@ -152,7 +151,7 @@ func (s *Sequencer) finish(d *draft) error {
 	if err != nil {
 		return err
 	}
-	prefix, err := rootOf(tree)
+	prefix, err := treehash.Root(tree)
 	if err != nil {
 		return err
 	}
@@ -176,7 +175,7 @@ func (s *Sequencer) finish(d *draft) error {
 	if d.tree, err = extend(tree, d.hashes[len(d.hashes)-1:]); err != nil {
 		return err
 	}
-	if d.treeRoot, err = rootOf(d.tree); err != nil {
+	if d.treeRoot, err = treehash.Root(d.tree); err != nil {
 		return err
 	}
 	d.side = append(side, indexWrites(d.items, size)...)
@@ -228,9 +227,7 @@ func indexWrites(items []*item, size uint64) []backend.Write {
 
 // extend returns tree with leaf hashes appended; tree stays as it is.
 func extend(tree *compact.Range, hashes []Hash) (*compact.Range, error) {
-	old := make([][]byte, len(tree.Hashes()))
-	copy(old, tree.Hashes())
-	out, err := ranges.NewRange(0, tree.End(), old)
+	out, err := treehash.Range(tree.End(), treehash.Peaks(tree))
 	if err != nil {
 		return nil, err
 	}
@@ -240,15 +237,4 @@ func extend(tree *compact.Range, hashes []Hash) (*compact.Range, error) {
 		}
 	}
 	return out, nil
-}
-
-func rootOf(tree *compact.Range) (Hash, error) {
-	if tree.End() == 0 {
-		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
-	}
-	root, err := tree.GetRootHash(nil)
-	if err != nil {
-		return Hash{}, err
-	}
-	return Hash(root), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -106,7 +107,7 @@ func (s *Sequencer) checkTree(ctx context.Context, root backend.Root) error {
 	if err != nil {
 		return err
 	}
-	prefixRoot, err := rootOf(prefix)
+	prefixRoot, err := treehash.Root(prefix)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (s *Sequencer) checkTree(ctx context.Context, root backend.Root) error {
 	if s.tree, err = extend(prefix, []Hash{Hash(rfc6962.DefaultHasher.HashLeaf(last[0]))}); err != nil {
 		return err
 	}
-	if got, err := rootOf(s.tree); err != nil || got != root.Hash {
+	if got, err := treehash.Root(s.tree); err != nil || got != root.Hash {
 		return damaged("the stored nodes give root %x at size %d, the stored root is %x: %v", got, root.Size, root.Hash, err)
 	}
 	s.lastSeal = lastSeal{live.Index, live.SealedAt, true}
@@ -152,15 +153,15 @@ func (s *Sequencer) loadSealed(ctx context.Context, last *seal.Seal) error {
 
 // loadRange reads the compact range of the first size leaves.
 func (s *Sequencer) loadRange(ctx context.Context, size uint64) (*compact.Range, error) {
-	var hashes [][]byte
+	var peaks []Hash
 	for _, id := range compact.RangeNodes(0, size, nil) {
 		h, err := s.cfg.Backend.Hashes(ctx, id.Level, id.Index, 1)
 		if err != nil {
 			return nil, fmt.Errorf("reading node %v: %w", id, err)
 		}
-		hashes = append(hashes, h[0][:])
+		peaks = append(peaks, h[0])
 	}
-	return ranges.NewRange(0, size, hashes)
+	return treehash.Range(size, peaks)
 }
 
 // loadPublished finds the size published last.

@@ -13,6 +13,7 @@ import (
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -264,7 +265,7 @@ func newSequencer(cfg Config) *Sequencer {
 	cfg = cfg.Defaults()
 	empty, _ := parseRoot(nil)
 	return &Sequencer{
-		cfg: cfg, cache: new(mapstore.Cache), tree: ranges.NewEmptyRange(0), reserved: empty,
+		cfg: cfg, cache: new(mapstore.Cache), tree: treehash.Empty(), reserved: empty,
 		withdrawals: make(chan *item, cfg.QueueMax), entries: make(chan *item, cfg.QueueMax),
 		changed: make(chan struct{}), wake: make(chan struct{}, 1),
 		agreed: make(chan struct{}), dead: make(chan struct{}), stopping: make(chan struct{}),

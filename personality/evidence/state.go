@@ -5,34 +5,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/statusmap"
 )
-
-var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
-
-// rangeOf returns the list of count leaves with the given peaks, whose number
-// MUST fit.
-func rangeOf(count uint64, peaks []Hash) (*compact.Range, error) {
-	hashes := make([][]byte, len(peaks))
-	for i := range peaks {
-		hashes[i] = peaks[i][:]
-	}
-	return ranges.NewRange(0, count, hashes)
-}
-
-func rootOf(r *compact.Range) (Hash, error) {
-	if r.End() == 0 {
-		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
-	}
-	root, err := r.GetRootHash(nil)
-	return Hash(root), err
-}
 
 func leafHash(leaf []byte) Hash { return Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) }
 
@@ -206,11 +186,11 @@ func (s *shown) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := rangeOf(count, r.Peaks)
+	list, err := treehash.Range(count, r.Peaks)
 	if err != nil {
 		return nil, fmt.Errorf("%w the list of %d %q: %w", errNotShown, ns, data, err)
 	}
-	if root, err := rootOf(list); err != nil || root != want {
+	if root, err := treehash.Root(list); err != nil || root != want {
 		return nil, fmt.Errorf("%w the list of %d %q: its peaks give %x: %v", errNotShown, ns, data, root, err)
 	}
 	return r.Peaks, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/promise"
@@ -50,7 +51,7 @@ func (j judge) falseSeal() (*Finding, error) {
 // seals returns the live seal that the leaves begin with, if they do, and the one
 // that they end in. All leaves are under the checkpoint's root then.
 func (f *falseSeal) seals(cp *trust.Checkpoint) (previous, accused *seal.Seal, err error) {
-	tree, err := rangeOf(f.First, f.Prefix)
+	tree, err := treehash.Range(f.First, f.Prefix)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the tree before leaf %d: %w", f.First, err)
 	}
@@ -76,7 +77,7 @@ func (f *falseSeal) seals(cp *trust.Checkpoint) (previous, accused *seal.Seal, e
 	if accused == nil || previous == nil && f.First != 0 {
 		return nil, nil, errors.New("the leaves do not begin and end with a live seal")
 	}
-	root, err := rootOf(tree)
+	root, err := treehash.Root(tree)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +92,7 @@ func liveAt(tree *compact.Range, origin string, leaf []byte) (*seal.Seal, error)
 	if !seal.Is(leaf) {
 		return nil, nil
 	}
-	root, err := rootOf(tree)
+	root, err := treehash.Root(tree)
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +158,11 @@ func (f *falseSeal) beginsWithSeal() bool {
 
 // withdrawn returns length and root of the withdrawal list with what is new.
 func (f *falseSeal) withdrawn(base *seal.Seal, records []mapfn.Withdrawal) (uint64, Hash, error) {
-	list, err := rangeOf(base.Withdrawals, f.Withdrawals)
+	list, err := treehash.Range(base.Withdrawals, f.Withdrawals)
 	if err != nil {
 		return 0, Hash{}, fmt.Errorf("the withdrawal list: %w", err)
 	}
-	if root, err := rootOf(list); err != nil || root != base.WithdrawalRoot {
+	if root, err := treehash.Root(list); err != nil || root != base.WithdrawalRoot {
 		return 0, Hash{}, fmt.Errorf("%w the withdrawal list: its peaks give %x: %v", errNotShown, root, err)
 	}
 	for _, w := range records {
@@ -169,7 +170,7 @@ func (f *falseSeal) withdrawn(base *seal.Seal, records []mapfn.Withdrawal) (uint
 			return 0, Hash{}, err
 		}
 	}
-	root, err := rootOf(list)
+	root, err := treehash.Root(list)
 	return list.End(), root, err
 }
 

@@ -6,8 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/transparency-dev/merkle/rfc6962"
-
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/purl"
 )
@@ -55,13 +54,13 @@ func (r ListRecord) ParseEvents(list []byte) ([]Event, error) {
 	if n := uint64(len(list)) / EventSize; len(list)%EventSize != 0 || n != r.Count {
 		return nil, fmt.Errorf("%w: %d bytes are not the list of its %d events", ErrRecord, len(list), r.Count)
 	}
-	l, events := ranges.NewEmptyRange(0), make([]Event, 0, r.Count)
+	l, events := treehash.Empty(), make([]Event, 0, r.Count)
 	for raw := range slices.Chunk(list, EventSize) {
 		e, err := ParseEvent(raw)
 		if err != nil {
 			return nil, err
 		}
-		if err := l.Append(rfc6962.DefaultHasher.HashLeaf(raw), nil); err != nil {
+		if err := l.Append(treehash.Leaf(raw), nil); err != nil {
 			return nil, err
 		}
 		events = append(events, e)

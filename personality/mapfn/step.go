@@ -25,10 +25,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
-	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
@@ -336,15 +335,6 @@ func (s *step) withdraw(w Withdrawal) {
 	s.w.Withdrawals = append(s.w.Withdrawals, w)
 }
 
-var ranges = compact.RangeFactory{Hash: hashChildren}
-
-// hashChildren is rfc6962.Hasher's with a quarter of its memory: each entry
-// appends to lists.
-func hashChildren(left, right []byte) []byte {
-	h := tlog.NodeHash(tlog.Hash(left), tlog.Hash(right))
-	return h[:]
-}
-
 // appendEvent returns the root and the peaks of the event list at (ns, data),
 // which has count events, after e.
 func (s *step) appendEvent(ns NS, data []byte, count uint64, e Event) (Hash, []Hash, error) {
@@ -362,26 +352,18 @@ func (s *step) appendEvent(ns NS, data []byte, count uint64, e Event) (Hash, []H
 
 // appendLeaf appends a leaf to the RFC 6962 list with the given peaks.
 func appendLeaf(peaks []Hash, count uint64, leaf []byte) (Hash, []Hash, error) {
-	hashes := make([][]byte, len(peaks))
-	for i := range peaks {
-		hashes[i] = peaks[i][:]
-	}
-	r, err := ranges.NewRange(0, count, hashes)
+	r, err := treehash.Range(count, peaks)
 	if err != nil {
 		return Hash{}, nil, fmt.Errorf("list of %d events with %d peaks: %w", count, len(peaks), err)
 	}
-	if err := r.Append(rfc6962.DefaultHasher.HashLeaf(leaf), nil); err != nil {
+	if err := r.Append(treehash.Leaf(leaf), nil); err != nil {
 		return Hash{}, nil, err
 	}
-	root, err := r.GetRootHash(nil)
+	root, err := treehash.Root(r)
 	if err != nil {
 		return Hash{}, nil, err
 	}
-	out := make([]Hash, 0, len(r.Hashes()))
-	for _, h := range r.Hashes() {
-		out = append(out, Hash(h))
-	}
-	return Hash(root), out, nil
+	return root, treehash.Peaks(r), nil
 }
 
 // partyEvent appends an event to the party's list and writes its record.
