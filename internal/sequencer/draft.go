@@ -12,6 +12,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/treehash"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
@@ -107,7 +108,7 @@ type reader struct {
 
 // accept puts one entry into the draft, or notes what to answer.
 func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
-	at, err := view.Get(idKey(i.ID))
+	at, err := logged(view, d, i)
 	if err != nil {
 		return false, err
 	}
@@ -142,6 +143,19 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 	d.hashes = append(d.hashes, i.LeafHash)
 	d.items = append(d.items, i)
 	return true, nil
+}
+
+// logged returns the place of an entry that was appended before, as stored, or nil.
+func logged(view backend.View, d *draft, i *item) ([]byte, error) {
+	if i.Entry.Kind == entry.KindAttestation {
+		// Every attestation that was has a record, and the map tells sooner than the
+		// store that there is none.
+		record, err := d.state.Record(mapfn.NSAttestation, i.ID[:])
+		if record == nil || err != nil {
+			return nil, err
+		}
+	}
+	return view.Get(idKey(i.ID))
 }
 
 // finish computes the seal and everything that is written beside the leaves. The
