@@ -131,7 +131,10 @@ func (h head) marshal() []byte {
 
 func parseHead(value []byte) (head, error) {
 	b, err := checkSum(headKey(), value)
-	if err != nil || len(b) != 3*8 {
+	if err != nil {
+		return head{}, fmt.Errorf("head: %w", err)
+	}
+	if len(b) != 3*8 {
 		return head{}, fmt.Errorf("%w: head", ErrCorrupt)
 	}
 	return head{
@@ -196,8 +199,11 @@ func addSum(key, value []byte) []byte {
 // checkSum returns value without its format and its sum.
 func checkSum(key, value []byte) ([]byte, error) {
 	n := len(value) - 32
-	if n < 1 || sum(key, value[:n]) != Hash(value[n:]) || value[0] != format {
+	if n < 1 || sum(key, value[:n]) != Hash(value[n:]) {
 		return nil, ErrCorrupt
+	}
+	if value[0] != format {
+		return nil, fmt.Errorf("%w: written in format %d, and not %d", ErrCorrupt, value[0], format)
 	}
 	return value[1:n], nil
 }

@@ -44,6 +44,15 @@ func checkDamaged(dir string) error {
 		backend.ErrDamaged, strings.TrimSpace(string(b)), dir, dir)
 }
 
+// nextStep adds to the error of a start, if it is damage, what to do about it.
+func nextStep(dir string, err error) error {
+	if !errors.Is(err, backend.ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: keep a copy of %s, then run `standing fsck %s`, which names the first bad thing; `standingd rebuild --dir %s` makes the store again from its leaves, `standingd recover` from a mirror",
+		err, dir, dir, dir)
+}
+
 // clearDamaged lets the next start go on.
 func clearDamaged(dir string) error {
 	err := os.Remove(filepath.Join(dir, damagedFile))

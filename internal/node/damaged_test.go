@@ -1,7 +1,9 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/backend/embedded"
 )
 
 // TestDamaged finds a store damaged, in which fsck then finds nothing: no log
@@ -56,5 +59,34 @@ func TestNotDamaged(t *testing.T) {
 	}
 	if err := open(t, dir); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOtherFormat starts a node whose map another version of this program wrote.
+func TestOtherFormat(t *testing.T) {
+	dir, key := made(t), []byte("mh")
+	if err := open(t, dir); err != nil {
+		t.Fatal(err)
+	}
+	store, err := embedded.Open(t.Context(), embedded.Options{Dir: filepath.Join(dir, storeDir)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := store.View()
+	head, err := view.Get(key)
+	if err != nil || len(head) < 33 {
+		t.Fatalf("head %x, %v", head, err)
+	}
+	older := bytes.Clone(head[:len(head)-32])
+	older[0]--
+	sum := sha256.Sum256(append(bytes.Clone(key), older...))
+	if err := errors.Join(view.Close(), store.Swap(t.Context(), key, head, append(older, sum[:]...)), store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	err = open(t, dir)
+	for _, want := range []string{"written in format 1, and not 2", "standingd rebuild --dir " + dir} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("start: %v, want %q", err, want)
+		}
 	}
 }

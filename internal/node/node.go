@@ -166,7 +166,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 	}
 	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), FS: n.fs, Logger: n.log})
 	if err != nil {
-		return err
+		return nextStep(dir, err)
 	}
 	n.store = store
 	d := &disk{dir: filepath.Join(dir, storeDir), reserve: uint64(n.cfg.Disk.Reserve), log: n.log, statfs: n.statfs}
@@ -185,7 +185,7 @@ func (n *Node) open(ctx context.Context, dir string) error {
 		Log: n.log, Metrics: metrics.sequencer,
 	})
 	if err != nil {
-		return err
+		return nextStep(dir, err)
 	}
 	return n.routes(ctx, policy, signers[0], vkeys, n.common(reg), metrics)
 }
