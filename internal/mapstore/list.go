@@ -8,7 +8,7 @@ import (
 
 	"github.com/transparency-dev/merkle/compact"
 
-	"github.com/standing-log/standing/internal/treehash"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // list is an RFC 6962 list, of which only the peaks are at hand: the hashes of

@@ -11,10 +11,10 @@ import (
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/replay"
 	"github.com/standing-log/standing/internal/sequencer"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // growing is the state with a chunk of leaves, before it is stored. It is the

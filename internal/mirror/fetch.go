@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/standing-log/standing/internal/sequencer"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
 )
 

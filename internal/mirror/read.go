@@ -7,7 +7,7 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/tiles"
-	"github.com/standing-log/standing/internal/treehash"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // Leaves returns up to n leaves from first on, and at least one, compared with

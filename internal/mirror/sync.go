@@ -11,9 +11,9 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/sequencer"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/evidence"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
 )
 

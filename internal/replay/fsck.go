@@ -10,8 +10,8 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // Source is a log to be read.

@@ -12,8 +12,8 @@ import (
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/testlog"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 func fsck(m *maker, src Source) (*Log, error) {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // Hashes reads the first size leaves of a log and checks that they have the root

@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"github.com/standing-log/standing/internal/testlog"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 const (

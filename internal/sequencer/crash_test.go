@@ -16,10 +16,10 @@ import (
 	"github.com/standing-log/standing/internal/crashcam"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/testlog"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/internal/witness"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // acknowledged is an entry and what its submitter was told.

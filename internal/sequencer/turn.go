@@ -13,8 +13,8 @@ import (
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
 )
 

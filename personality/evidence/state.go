@@ -7,11 +7,11 @@ import (
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 func leafHash(leaf []byte) Hash { return Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) }

@@ -8,12 +8,12 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/promise"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
 )
 

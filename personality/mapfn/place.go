@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/purl"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // Place is where the map keeps the event list of a component, a package or a

@@ -27,10 +27,10 @@ import (
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/treehash"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // Version is the number of this map function.

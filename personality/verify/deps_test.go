@@ -20,10 +20,10 @@ type pkg struct {
 	Imports    []string
 }
 
-// list asks the go command for verify and all that it imports.
-func list(t *testing.T) []pkg {
+// list asks the go command for packages.
+func list(t *testing.T, args ...string) []pkg {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports", ".")
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Standard,Imports"}, args...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func list(t *testing.T) []pkg {
 // it: no connection, no other program.
 func TestDeps(t *testing.T) {
 	listed := readDeps(t)
-	pkgs := list(t)
+	pkgs := list(t, "-deps", ".")
 	for _, p := range pkgs {
 		if p.Standard || p.ImportPath == "github.com/standing-log/standing/personality/verify" {
 			continue
@@ -68,6 +68,21 @@ func TestDeps(t *testing.T) {
 	}
 	for _, fault := range outward(pkgs) {
 		t.Error(fault)
+	}
+}
+
+// TestPublic: what others import needs nothing that they cannot import.
+func TestPublic(t *testing.T) {
+	pkgs := list(t, "../...")
+	if len(pkgs) < 10 {
+		t.Fatalf("%d packages", len(pkgs))
+	}
+	for _, p := range pkgs {
+		for _, path := range p.Imports {
+			if strings.HasPrefix(path, "github.com/standing-log/standing/internal/") {
+				t.Errorf("%s imports %s", p.ImportPath, path)
+			}
+		}
 	}
 }
 

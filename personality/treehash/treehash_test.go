@@ -7,7 +7,7 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/treehash"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // TestSame: roots are those of the library, whatever the length of the leaves.
