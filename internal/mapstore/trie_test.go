@@ -258,6 +258,47 @@ func TestBucketsPerBatch(t *testing.T) {
 	tr.check(tr.latest, keys[:50])
 }
 
+// In a map that is too large to be held, what is held shrinks to a part.
+func TestHeldIsBounded(t *testing.T) {
+	r, tr := rand.New(rand.NewPCG(7, 7)), newTrie(t)
+	tr.cache = new(Cache)
+	keys := make([]Hash, 3000)
+	for i := range keys {
+		for j := range keys[i] {
+			keys[i][j] = byte(r.Uint32())
+		}
+	}
+	tr.put(keys)
+	if all, held := buckets(tr.at(tr.latest).top, path{}, 256); all == 0 || held != all {
+		t.Fatalf("%d of %d buckets are held", held, all)
+	}
+	tr.latest.keys += 3 * heldKeys
+	tr.put(keys)
+	top := tr.at(tr.latest).top
+	all, held := buckets(top, path{}, 256)
+	if _, low := buckets(top, path{}, 256/3); held == 0 || held != low || held > all/2 {
+		t.Errorf("%d of %d buckets are held, of the lowest %d", held, all, low)
+	}
+}
+
+// buckets counts the buckets below t, which is at p, and those of them that are
+// held and whose paths begin with less than the given byte.
+func buckets(t *tile, p path, below int) (all, held int) {
+	for i := range t.slots {
+		next := p.child(i)
+		if s := t.slots[i]; s.below != nil {
+			a, h := buckets(s.below, next, below)
+			all, held = all+a, held+h
+		} else if t.isBucket(i) {
+			all++
+			if s.held != nil && int(next.bits[0]) < below {
+				held++
+			}
+		}
+	}
+	return all, held
+}
+
 func sameWrite(a, b backend.Write) bool {
 	return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value)
 }

@@ -200,7 +200,11 @@ func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome)
 		place(t, i, p, next, u.holds)
 	default:
 		h := hold(next, 4*p.n, old, quarters)
-		t.setBucket(i, h.top(4*p.n), len(next), h)
+		top := h.top(4 * p.n)
+		if !u.holds(p) {
+			h = nil
+		}
+		t.setBucket(i, top, len(next), h)
 	}
 	return changed, true
 }
