@@ -31,10 +31,13 @@ func (s *stub) stub() stub { return *s }
 // whenever it is used.
 type held struct {
 	stubs []stub // sorted
-	// quarters are the tops of the stubs by the two bits after the bucket's path,
-	// so that a change leads to a quarter of the hashing.
-	quarters [4]Hash
+	// quarters are the tops of the stubs by the two bits after the bucket's path, so
+	// that a change leads to a quarter of the hashing. It is nil if they are few.
+	quarters *[4]Hash
 }
+
+// quartersFrom is the number of stubs from which the quarters are worth their memory.
+const quartersFrom = 16
 
 // has reports whether key may be in the bucket: false is certain.
 func (h *held) has(key *Hash) bool {
@@ -58,8 +61,12 @@ func hold(stubs []stub, d int, old *held, changed [4]bool) *held {
 		}
 	}
 	h := &held{stubs: stubs}
+	if len(stubs) < quartersFrom {
+		return h
+	}
+	h.quarters = new([4]Hash)
 	for q := range h.quarters {
-		if old != nil && !changed[q] {
+		if old != nil && old.quarters != nil && !changed[q] {
 			h.quarters[q] = old.quarters[q]
 			continue
 		}
@@ -83,7 +90,7 @@ func (h *held) quarter(q, d int) []stub {
 
 // top returns the hash of the subtree of the bucket, which begins at bit d.
 func (h *held) top(d int) Hash {
-	if len(h.stubs) < 2 {
+	if h.quarters == nil {
 		return top(h.stubs, d)
 	}
 	zero, one := split(h.stubs, d)

@@ -276,7 +276,7 @@ func TestHeldIsBounded(t *testing.T) {
 	tr.put(keys)
 	top := tr.at(tr.latest).top
 	all, held := buckets(top, path{}, 256)
-	if _, low := buckets(top, path{}, 256/3); held == 0 || held != low || held > all/2 {
+	if _, low := buckets(top, path{}, 256/6); held == 0 || held != low || held > all/2 {
 		t.Errorf("%d of %d buckets are held, of the lowest %d", held, all, low)
 	}
 }

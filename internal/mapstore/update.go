@@ -257,12 +257,12 @@ func (u updater) write(c *change, out *outcome) {
 
 // heldKeys is the number of map keys of which stubs are held in memory, at about
 // 55 bytes each: in a map that is no larger, a batch that adds keys reads nothing. In
-// a larger one they are those of as many paths, the lowest: memory is bounded, and
-// the collector needs room, too.
-const heldKeys = 7 << 19
+// a larger one, half as many are, those of the lowest paths: memory is bounded, and
+// the tiles grow to as much as the other half takes.
+const heldKeys = 13 << 18
 
 // holds reports whether the bucket at p is to be held.
 func (u updater) holds(p path) bool {
 	keys := u.base.meta.keys
-	return u.since != nil || keys <= heldKeys || uint64(p.bits[0]) < 256*heldKeys/keys
+	return u.since != nil || keys <= heldKeys || uint64(p.bits[0]) < 256*heldKeys/2/keys
 }
