@@ -225,8 +225,8 @@ func (u updater) putRead(t *tile, i int, p path, changes []change, out *outcome)
 	for j := range changes {
 		c := &changes[j]
 		var is bool
-		if at, found := next.index(&c.key); u.since == nil && found != (c.old > 0) {
-			return false, fmt.Errorf("%w: key %x was read at version %d, bucket %v has it: %t, %d", ErrInconsistent, c.key, c.old, p, found, at)
+		if _, found := next.index(&c.key); u.since == nil && found != (c.old > 0) {
+			return false, fmt.Errorf("%w: the leaf of %x had version %d, and bucket %v has one: %t", ErrInconsistent, c.key, c.old, p, found)
 		}
 		if next, is = next.put(c); is || u.since != nil {
 			changed = true
