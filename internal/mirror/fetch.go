@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"filippo.io/torchwood"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -20,9 +21,11 @@ import (
 
 const (
 	width = torchwood.TileWidth
-	// chunkBundles is the number of entry bundles that are fetched at once,
-	// and stored in one write.
+	// chunkBundles is the number of entry bundles that are stored in one write.
 	chunkBundles = 4
+	// chunksAhead is the number of chunks that are on their way while one is
+	// applied: a log that is under load answers late, and then all at once.
+	chunksAhead = 3
 )
 
 // item is a leaf under the root of the checkpoint.
@@ -39,13 +42,14 @@ type chunk struct {
 }
 
 // fetcher reads leaves of one tree: it fetches, hashes, parses and verifies
-// ahead of the map function. Its methods are called by one goroutine at a time.
+// ahead of the map function. Its methods are called by one goroutine at a time,
+// but for those of start.
 type fetcher struct {
 	src   Source
 	tree  tlog.Tree
-	nodes nodes
-	store sequencer.KeyStore
-	most  uint64 // bundles in a chunk
+	nodes nodes              // of who makes requests
+	most  uint64             // bundles in a chunk
+	store sequencer.KeyStore // from here on of who takes the answers, in order
 	keys  map[Hash]entry.PublicKey
 }
 
@@ -59,64 +63,100 @@ func newFetcher(src Source, m *Mirror, b trust.Body) *fetcher {
 
 // start fetches the leaves from first on, in chunks that end where a bundle
 // ends. The channel is closed after the last one, one with an error, or when
-// ctx ends.
+// ctx ends, and nothing is being fetched any more then.
 func (f *fetcher) start(ctx context.Context, first uint64) <-chan chunk {
+	ctx, cancel := context.WithCancel(ctx)
+	requests := make(chan *request, chunksAhead-1)
+	go func() {
+		defer close(requests)
+		for size := uint64(f.tree.N); first < size && ctx.Err() == nil; {
+			r := f.request(ctx, first)
+			requests <- r
+			if r.err != nil {
+				return
+			}
+			first = min(r.end*width, size)
+		}
+	}()
 	out := make(chan chunk)
 	go func() {
 		defer close(out)
-		for size := uint64(f.tree.N); first < size; {
-			items, err := f.chunk(ctx, first)
+		defer func() {
+			cancel()
+			for r := range requests {
+				r.done.Wait()
+			}
+		}()
+		for r := range requests {
+			c := f.chunk(r)
 			select {
-			case out <- chunk{items, err}:
+			case out <- c:
 			case <-ctx.Done():
 				return
 			}
-			if err != nil {
+			if c.err != nil {
 				return
 			}
-			first += uint64(len(items))
 		}
 	}()
 	return out
 }
 
-// chunk fetches up to f.most bundles, the first of which has the leaf
-// first. If one fails, those before it are returned with the error.
-func (f *fetcher) chunk(ctx context.Context, first uint64) ([]item, error) {
+// request is a chunk on its way: the bundles from that of the leaf first up to
+// end, by number.
+type request struct {
+	first, end uint64
+	bundles    []bundle
+	done       sync.WaitGroup
+	err        error // why there are no bundles
+}
+
+type bundle struct {
+	items []item
+	err   error
+}
+
+// request asks for up to f.most bundles, the first of which has the leaf first.
+func (f *fetcher) request(ctx context.Context, first uint64) *request {
 	size := uint64(f.tree.N)
 	from := first / width
-	to := min(from+f.most, (size+width-1)/width)
-	roots, err := f.roots(ctx, from, min(to, size/width))
+	r := &request{first: first, end: min(from+f.most, (size+width-1)/width)}
+	roots, err := f.roots(ctx, from, min(r.end, size/width))
 	if err != nil {
-		return nil, err
+		r.err = err
+		return r
 	}
-	bundles := make([][]item, to-from)
-	errs := make([]error, to-from)
-	var group errgroup.Group
-	for i := range bundles {
-		group.Go(func() error {
-			bundles[i], errs[i] = f.bundle(ctx, from+uint64(i), first, roots)
-			return nil
+	r.bundles = make([]bundle, r.end-from)
+	for i := range r.bundles {
+		r.done.Go(func() {
+			b := &r.bundles[i]
+			b.items, b.err = f.bundle(ctx, from+uint64(i), first, roots)
 		})
 	}
-	_ = group.Wait() // errs has them
-	var items []item
-	for i := range bundles {
-		if err = errs[i]; err != nil {
+	return r
+}
+
+// chunk waits for what was asked for. If a bundle fails, those before it are
+// returned with the error.
+func (f *fetcher) chunk(r *request) (c chunk) {
+	r.done.Wait()
+	c.err = r.err
+	for i := range r.bundles {
+		if c.err = r.bundles[i].err; c.err != nil {
 			break
 		}
-		items = append(items, bundles[i]...)
+		c.items = append(c.items, r.bundles[i].items...)
 	}
-	if len(items) == 0 {
-		return nil, err
+	if len(c.items) == 0 {
+		return c
 	}
 	// What is held of the first bundle is the same as here: both are under the
 	// root of the checkpoint.
-	items = items[first-from*width:]
-	if verifyErr := f.verify(items); verifyErr != nil {
-		return nil, verifyErr
+	c.items = c.items[r.first%width:]
+	if err := f.verify(c.items); err != nil {
+		return chunk{err: err}
 	}
-	return items, err
+	return c
 }
 
 // roots returns the roots of the full bundles [from, to), by number, which

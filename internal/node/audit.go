@@ -98,6 +98,8 @@ func (l AuditedLog) open(dir string) (auditor.Log, error) {
 	// To compress what follows so closely costs the log more than to send it.
 	plain := http.DefaultTransport.(*http.Transport).Clone()
 	plain.DisableCompression = true
+	// A mirror makes as many requests at once; connections cost more than those.
+	plain.MaxIdleConnsPerHost = 16
 	// A tile that does not come is asked for again by the log's next request.
 	c, err := client.New(l.URL, client.Config{HTTP: &http.Client{Transport: plain}, Attempts: 2})
 	return auditor.Log{Origin: origin, Policy: policy, Source: c, Submit: func(ctx context.Context, envelope []byte) error {
