@@ -62,7 +62,8 @@ func (s *standing) join(ctx context.Context) error {
 	for _, c := range []struct{ name, role, config string }{
 		{"keeper", "auditor", audit}, {"north", "witness", witness}, {"south", "witness", witness}, {"west", "witness", witness},
 	} {
-		line, err := s.cosigners.add(ctx, s.cfg.Standingd, filepath.Join(s.dir, "..", c.name), c.name, c.role, c.config)
+		command := append(strings.Fields(s.cfg.Cosigner), s.cfg.Standingd)
+		line, err := s.cosigners.add(ctx, command, filepath.Join(s.dir, "..", c.name), c.name, c.role, c.config)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -76,7 +77,7 @@ func (s *standing) join(ctx context.Context) error {
 }
 
 // add makes and serves a cosigner, and returns its line of the trust file.
-func (f *federation) add(ctx context.Context, standingd, dir, name, role, config string) (string, error) {
+func (f *federation) add(ctx context.Context, standingd []string, dir, name, role, config string) (string, error) {
 	p, err := start(ctx, nil, standingd, "init", "--dir", dir, "--"+role, name+".example/"+role)
 	if err == nil {
 		err = p.wait()

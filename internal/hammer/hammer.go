@@ -88,6 +88,7 @@ type Config struct {
 	Standingd string // program
 	Tessera   string // program; "": no such rounds
 	Cosigned  bool   // alternate with rounds that need three witnesses and an auditor
+	Cosigner  string // command before Standingd that runs those, in words
 	Dir       string // for temporary files; "": the system's
 
 	Figures io.Writer // JSON lines

@@ -201,6 +201,7 @@ func TestConfig(t *testing.T) {
 // auditor.
 func TestCosigned(t *testing.T) {
 	cfg := config(t)
+	cfg.Cosigner = "nice -n 1"
 	cfg.Cosigned, cfg.Node, cfg.Reads = true, "batch: {interval: 5ms, first: 2ms}", 0
 	figures := run(t, cfg)
 	for _, name := range []string{

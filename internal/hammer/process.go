@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,9 +26,9 @@ type process struct {
 	stderr tail
 }
 
-// start starts a program, which ends with ctx at the latest.
-func start(ctx context.Context, env []string, program string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(ctx, program, args...)}
+// start starts a command, which ends with ctx at the latest.
+func start(ctx context.Context, env, command []string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, command[0], slices.Concat(command[1:], args)...)}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()

@@ -70,7 +70,7 @@ func newStanding(ctx context.Context, cfg *Config, dir string) (s *standing, err
 
 // found makes the node and serves it.
 func (s *standing) found(ctx context.Context) error {
-	p, err := start(ctx, nil, s.cfg.Standingd, "init", "--dir", s.dir, "--origin", origin)
+	p, err := start(ctx, nil, []string{s.cfg.Standingd}, "init", "--dir", s.dir, "--origin", origin)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *standing) configure(yaml string) error {
 
 // serve starts the node and connects to it.
 func (s *standing) serve(ctx context.Context) error {
-	p, address, err := serveNode(ctx, s.cfg.Standingd, s.dir, s.listen)
+	p, address, err := serveNode(ctx, []string{s.cfg.Standingd}, s.dir, s.listen)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *standing) serve(ctx context.Context) error {
 }
 
 // serveNode starts the node in dir and returns where it listens.
-func serveNode(ctx context.Context, standingd, dir, listen string) (*process, string, error) {
+func serveNode(ctx context.Context, standingd []string, dir, listen string) (*process, string, error) {
 	p, err := start(ctx, nil, standingd, "serve", "--dir", dir, "--listen", listen)
 	if err != nil {
 		return nil, "", err

@@ -44,7 +44,7 @@ func newTessera(ctx context.Context, cfg *Config, dir string) (*tessera, error) 
 	if t.reader, err = client.New(t.url, client.Config{HTTP: t.http, Attempts: 1}); err != nil {
 		return nil, err
 	}
-	t.proc, err = start(ctx, []string{"LOG_PRIVATE_KEY=" + skey}, cfg.Tessera, "--storage_dir", t.dir, "--listen", address)
+	t.proc, err = start(ctx, []string{"LOG_PRIVATE_KEY=" + skey}, []string{cfg.Tessera}, "--storage_dir", t.dir, "--listen", address)
 	if err != nil {
 		return nil, err
 	}
