@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -47,11 +49,34 @@ type disk struct {
 	log     *slog.Logger
 	// statfs returns what is free to us, and the whole; replaced in tests.
 	statfs func(dir string) (free, total uint64, err error)
+
+	last atomic.Pointer[roomAnswer]
 }
+
+// roomAnswer is what room has found, and for how long that counts.
+type roomAnswer struct {
+	err   error
+	until time.Time
+}
+
+// roomFor is how long an answer of room counts: it is asked for each entry, and to
+// ask a file system that is being written to takes long. What can be written
+// meanwhile is a small part of the reserve.
+const roomFor = 100 * time.Millisecond
 
 // room refuses once less is free than the reserve. A file system that does not
 // say what is free is no reason to stop.
 func (d *disk) room() error {
+	now := time.Now()
+	if a := d.last.Load(); a != nil && now.Before(a.until) {
+		return a.err
+	}
+	a := &roomAnswer{d.measure(), now.Add(roomFor)}
+	d.last.Store(a)
+	return a.err
+}
+
+func (d *disk) measure() error {
 	free, total, err := d.statfs(d.dir)
 	if err != nil {
 		d.log.Warn("free disk space is unknown", "err", err)

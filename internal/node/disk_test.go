@@ -145,6 +145,7 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 	free.Store(1 << 20)
+	time.Sleep(roomFor)
 	if code, text := post(url, attest(3)); code != http.StatusServiceUnavailable || !strings.Contains(text, string(reason.NoSpace)) {
 		t.Errorf("an attestation into the reserve: %d %s", code, text)
 	}
