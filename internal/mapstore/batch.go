@@ -99,10 +99,18 @@ func (b *Batch) change(c *mapfn.Change) error {
 	if err != nil {
 		return err
 	}
-	l := e.list
+	l, only := e.list, e.only
 	if c.Event != nil {
 		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
-		b.events = append(b.events, backend.Write{Key: eventKey(key, l.count), Value: event})
+		switch {
+		case l.count == 0:
+			only = event
+		case only != nil:
+			b.events, only = append(b.events, backend.Write{Key: eventKey(key, 0), Value: only}), nil
+			fallthrough
+		default:
+			b.events = append(b.events, backend.Write{Key: eventKey(key, l.count), Value: event})
+		}
 		if l, err = l.grow(event); err != nil {
 			return err
 		}
@@ -113,7 +121,7 @@ func (b *Batch) change(c *mapfn.Change) error {
 	if err := fits(c, l); err != nil {
 		return err
 	}
-	e.stored, e.changed = stored{c.Record, l}, true
+	e.stored, e.changed = stored{c.Record, l, only}, true
 	return nil
 }
 

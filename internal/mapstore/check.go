@@ -71,7 +71,7 @@ func (s *Snapshot) checkRecord(leaf *leaf) error {
 	}
 	st, err := s.read(ns, leaf)
 	if err == nil {
-		_, err = s.events(leaf.key, st.list, 0, st.list.count)
+		_, err = s.events(leaf.key, st, 0, st.list.count)
 	}
 	return err
 }

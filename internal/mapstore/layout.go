@@ -25,7 +25,7 @@ const (
 )
 
 // format is the first byte of the values that end in a sum.
-const format = 2
+const format = 3
 
 func headKey() []byte { return []byte{prefix, kindHead} }
 

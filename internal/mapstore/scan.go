@@ -8,6 +8,7 @@ import (
 
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // scan returns the entries [first, first+n) of the list l, clipped to its
@@ -68,9 +69,17 @@ func equal(a, b []Hash) bool {
 	return true
 }
 
+// oneEvent stands for the number of peaks in the stored form of a record with a list
+// of one event. Most lists stay that: then there is one key less to store and to read.
+const oneEvent = 255
+
 // marshalStored returns the stored form of a record in namespace ns.
 func marshalStored(ns mapfn.NS, st stored) []byte {
-	b := make([]byte, 0, 2+32*len(st.list.peaks)+len(st.record))
+	b := make([]byte, 0, 2+max(32*len(st.list.peaks), len(st.only))+len(st.record))
+	if st.only != nil {
+		b = append(append(b, byte(ns), oneEvent), st.only...)
+		return append(b, st.record...)
+	}
 	b = append(b, byte(ns), byte(len(st.list.peaks)))
 	for _, p := range st.list.peaks {
 		b = append(b, p[:]...)
@@ -80,11 +89,24 @@ func marshalStored(ns mapfn.NS, st stored) []byte {
 
 // parseStored parses a stored record and returns its value hash, too.
 func parseStored(ns mapfn.NS, b []byte) (stored, Hash, error) {
-	if len(b) < 2 || len(b) < 2+32*int(b[1]) || b[0] != byte(ns) {
+	if len(b) < 2 || b[0] != byte(ns) {
 		return stored{}, Hash{}, errForm
 	}
-	peaks := hashes(b[2 : 2+32*int(b[1])])
-	st := stored{record: b[2+32*int(b[1]):]}
+	before := 32 * int(b[1])
+	if b[1] == oneEvent {
+		before = mapfn.EventSize
+	}
+	if len(b) < 2+before {
+		return stored{}, Hash{}, errForm
+	}
+	var st stored
+	var peaks []Hash
+	if b, st.record = b[:2+before], b[2+before:]; b[1] == oneEvent {
+		st.only = b[2:]
+		peaks = []Hash{Hash(treehash.Leaf(st.only))}
+	} else {
+		peaks = hashes(b[2:])
+	}
 	vh := statusmap.ValueHash(byte(ns), st.record)
 	if !hasList(ns) {
 		if len(peaks) != 0 {
@@ -93,6 +115,8 @@ func parseStored(ns mapfn.NS, b []byte) (stored, Hash, error) {
 		return st, vh, nil
 	}
 	var err error
-	st.list, err = listOf(st.record, peaks)
+	if st.list, err = listOf(st.record, peaks); err == nil && (st.list.count == 1) != (st.only != nil) {
+		err = errForm
+	}
 	return st, vh, err
 }

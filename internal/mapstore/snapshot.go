@@ -181,6 +181,7 @@ func (s *Snapshot) below(p path) (bucket, error) {
 type stored struct {
 	record []byte // nil if there is none
 	list   list   // its event list, if it has one
+	only   []byte // the event of a list of one
 }
 
 // site is a bucket on the way of a key.
@@ -366,11 +367,14 @@ func (s *Snapshot) Events(ns mapfn.NS, data []byte, first, n uint64) ([]mapfn.Ev
 	if err != nil {
 		return nil, err
 	}
-	return s.events(key, st.list, first, n)
+	return s.events(key, st, first, n)
 }
 
-func (s *Snapshot) events(key Hash, l list, first, n uint64) ([]mapfn.Event, error) {
-	raw, err := s.scan(eventKey(key, first), first, n, l)
+func (s *Snapshot) events(key Hash, st stored, first, n uint64) ([]mapfn.Event, error) {
+	raw, err := [][]byte{st.only}, error(nil)
+	if st.only == nil || first > 0 || n == 0 {
+		raw, err = s.scan(eventKey(key, first), first, n, st.list)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("events of %x: %w", key, err)
 	}

@@ -417,8 +417,16 @@ func FuzzLeaves(f *testing.F) {
 }
 
 func FuzzParseStored(f *testing.F) {
-	record := listRecord(f, list{1, []Hash{{1}}}, 3)
-	f.Add(byte(2), marshalStored(2, stored{record, list{1, []Hash{{1}}}}))
+	two := list{2, []Hash{{1}}}
+	f.Add(byte(2), marshalStored(2, stored{record: listRecord(f, two, 3), list: two}))
+	event := make([]byte, mapfn.EventSize)
+	one, err := list{}.grow(event)
+	if err != nil {
+		f.Fatal(err)
+	}
+	record := listRecord(f, one, 3)
+	f.Add(byte(2), marshalStored(2, stored{record, one, event}))
+	f.Add(byte(2), marshalStored(2, stored{record: record, list: one}))
 	f.Add(byte(1), marshalStored(1, stored{record: record}))
 	f.Fuzz(func(t *testing.T, ns byte, b []byte) {
 		st, _, err := parseStored(mapfn.NS(ns), b)
