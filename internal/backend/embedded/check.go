@@ -102,7 +102,7 @@ func (s *Store) Check(ctx context.Context) error {
 		if !bytes.Equal(l.MerkleLeafHash, rfc6962.DefaultHasher.HashLeaf(l.LeafValue)) {
 			return fmt.Errorf("%w: another Merkle leaf hash", ErrDamaged)
 		}
-		if !bytes.Equal(l.LeafIdentityHash, identity(uint64(l.LeafIndex), l.LeafValue)) {
+		if !bytes.Equal(l.LeafIdentityHash, identity(uint64(l.LeafIndex))) {
 			return fmt.Errorf("%w: another identity hash", ErrDamaged)
 		}
 		return nil
