@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -54,7 +55,7 @@ func parseJSONLimit(b []byte, maxString int) (object, error) {
 	if bytes.HasPrefix(b, []byte("\ufeff")) || !utf8.Valid(b) {
 		return nil, reason.Errorf(reason.JSONEncoding, "byte order mark or invalid UTF-8")
 	}
-	d := &decoder{jsontext.NewDecoder(bytes.NewBuffer(b)), maxString}
+	d := &decoder{jsontext.NewDecoder(bytes.NewBuffer(b)), maxString, make([]member, 0, 32)}
 	v, err := d.readValue(1)
 	if err != nil {
 		return nil, err
@@ -74,6 +75,7 @@ func parseJSONLimit(b []byte, maxString int) (object, error) {
 type decoder struct {
 	*jsontext.Decoder
 	maxString int
+	members   []member // of the objects that are being read, outer ones first
 }
 
 // readValue reads the next value; depth is that of an object or array here.
@@ -117,7 +119,7 @@ func (d *decoder) readArray(depth int) (value, error) {
 }
 
 func (d *decoder) readObject(depth int) (value, error) {
-	o := make(object, 0, 8)
+	first := len(d.members)
 	for d.PeekKind() != jsontext.KindEndObject {
 		// The decoder refuses names that are equal after unescaping.
 		name, err := d.ReadToken()
@@ -132,10 +134,12 @@ func (d *decoder) readObject(depth int) (value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if o = append(o, member{name: key, value: v}); len(o) > maxItems {
+		if d.members = append(d.members, member{name: key, value: v}); len(d.members)-first > maxItems {
 			return nil, reason.Errorf(reason.JSONLimit, "object of more than %d members", maxItems)
 		}
 	}
+	o := object(slices.Clone(d.members[first:]))
+	d.members = d.members[:first]
 	_, err := d.ReadToken()
 	return o, jsonError(err)
 }
