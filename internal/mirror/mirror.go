@@ -40,7 +40,7 @@
 // # Memory
 //
 // It grows with the number of map keys (see mapstore.Cache) and of keys that
-// entries bring, and is bounded otherwise: two chunks of leaves and, of a
+// entries bring, and is bounded otherwise: five chunks of leaves and, of a
 // batch, what an evidence file can hold (evidence.MaxLeaves, evidence.MaxSize), the
 // memtables and the block cache.
 package mirror
