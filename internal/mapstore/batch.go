@@ -102,13 +102,12 @@ func (b *Batch) change(c *mapfn.Change) error {
 	l, only := e.list, e.only
 	if c.Event != nil {
 		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
-		switch {
-		case l.count == 0:
+		if l.count == 0 {
 			only = event
-		case only != nil:
-			b.events, only = append(b.events, backend.Write{Key: eventKey(key, 0), Value: only}), nil
-			fallthrough
-		default:
+		} else {
+			if only != nil {
+				b.events, only = append(b.events, backend.Write{Key: eventKey(key, 0), Value: only}), nil
+			}
 			b.events = append(b.events, backend.Write{Key: eventKey(key, l.count), Value: event})
 		}
 		if l, err = l.grow(event); err != nil {
