@@ -35,12 +35,31 @@ func TestDamaged(t *testing.T) {
 			t.Errorf("start: %v", err)
 		}
 	}
-	if _, _, err := Fsck(t.Context(), dir, slog.New(slog.DiscardHandler), func(_, _ uint64) {}); err != nil {
+	if err := fsckErr(t, dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := open(t, dir); err != nil {
 		t.Errorf("start after fsck: %v", err)
 	}
+}
+
+// TestNoStore checks and starts a node whose store is gone: both say so, and make no
+// empty one in its place, with which the log would begin anew.
+func TestNoStore(t *testing.T) {
+	dir := made(t)
+	if err := os.RemoveAll(filepath.Join(dir, storeDir)); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{"start": open(t, dir), "fsck": fsckErr(t, dir), "start after fsck": open(t, dir)} {
+		if !errors.Is(err, backend.ErrDamaged) || !strings.Contains(err.Error(), "standingd recover") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func fsckErr(t *testing.T, dir string) error {
+	_, _, err := Fsck(t.Context(), dir, slog.New(slog.DiscardHandler), func(_, _ uint64) {})
+	return err
 }
 
 // TestNotDamaged halts for a reason that the next start judges by itself.

@@ -68,12 +68,15 @@ func FsckHashes(ctx context.Context, dir string, log *slog.Logger, progress func
 	return origin, size, err
 }
 
-// withStore opens the store of the node in dir. The origin is "" if there is no
+// withStore opens the store of the node in dir, which is to be there. The origin is "" if there is no
 // such node.
 func withStore(ctx context.Context, dir string, log *slog.Logger, check func(origin string, store *embedded.Store, root backend.Root) error) (origin string, err error) {
 	cfg, err := ReadConfig(dir)
 	if err != nil {
 		return "", err
+	}
+	if err := checkStore(dir); err != nil {
+		return cfg.Origin, err
 	}
 	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: log})
 	if errors.Is(err, embedded.ErrInUse) {
