@@ -323,7 +323,7 @@ func newLeaves(t *testing.T, dir string, first int) (leaves [][]byte) {
 // class names what is stored under a key of Pebble's.
 func class(key []byte) string {
 	names := map[string]string{
-		"T": "tree", "R": "root", "L": "leaf", "I": "identity index", "M": "leaf hash index", "N": "node",
+		"V": "layout", "T": "tree", "R": "root", "L": "leaf", "N": "nodes",
 		"Si": "place of an event", "Sk": "key", "Sr": "reservation", "Sc": "checkpoint",
 		"Smh": "head", "Smv": "version", "Sml": "map leaf", "Smr": "record", "Sme": "event", "Smw": "withdrawal", "Smp": "prune list",
 	}
@@ -450,7 +450,7 @@ func TestDamagedStore(t *testing.T) {
 			}
 		})
 	}
-	for _, c := range []string{"root", "leaf", "node", "place of an event", "key", "reservation", "checkpoint", "head", "version",
+	for _, c := range []string{"layout", "root", "leaf", "nodes", "place of an event", "key", "reservation", "checkpoint", "head", "version",
 		"map leaf", "record", "event", "withdrawal", "prune list"} {
 		if !classes[c] {
 			t.Errorf("no %s was damaged", c)

@@ -107,7 +107,7 @@ func (r *rig) publishes(s *Sequencer) error { return s.publishOne(r.Context(), s
 func TestCrash(t *testing.T) {
 	c := &shoot{rig: newRig(t), store: new(witness.MemStore)}
 	c.meetWitness(c.store)
-	images := c.turns(20)
+	images := c.turns(24)
 	if len(images) < 250 {
 		t.Errorf("%d crash images, want 250", len(images))
 	}

@@ -72,7 +72,7 @@ func shoot(t *testing.T, steps []step) (images []image) {
 // acknowledged is there and proves, what was under way is there or not, wholly,
 // and the log goes on.
 func TestCrash(t *testing.T) {
-	steps := script(35)
+	steps := script(45)
 	images := shoot(t, steps)
 	if len(images) < 300 {
 		t.Errorf("%d crash images, want 300", len(images))

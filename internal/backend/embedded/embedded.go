@@ -49,6 +49,8 @@ import (
 var (
 	// ErrInUse means that the directory is open elsewhere.
 	ErrInUse = provider.ErrInUse
+	// ErrLayout means that programs with another layout of the store wrote it.
+	ErrLayout = provider.ErrLayout
 	// ErrFailed means that the process must end and open the store again.
 	ErrFailed = provider.ErrFailed
 	// ErrDamaged means that what is stored contradicts itself. Do not go on:

@@ -9,6 +9,7 @@ import (
 
 // The key spaces, one byte each. The package doc has the table.
 const (
+	spaceLayout   = 'V'
 	spaceTree     = 'T'
 	spaceRoot     = 'R'
 	spaceLeaf     = 'L'
@@ -50,9 +51,10 @@ func merkleKey(tree int64, hash []byte, index uint64) []byte {
 	return binary.BigEndian.AppendUint64(k, index)
 }
 
-func nodeKey(tree int64, id compact.NodeID) []byte {
+// rowKey returns the key of the row that the node is in.
+func rowKey(tree int64, id compact.NodeID) []byte {
 	k := append(prefix(spaceNode, tree, 9), byte(id.Level))
-	return binary.BigEndian.AppendUint64(k, id.Index)
+	return binary.BigEndian.AppendUint64(k, id.Index/rowLen)
 }
 
 func sideKey(key []byte) []byte {

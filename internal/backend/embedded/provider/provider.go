@@ -10,22 +10,25 @@
 //
 // # Layout
 //
-// One key per thing; nothing is read, modified and written back. Integers are
-// big-endian, so that keys sort by number.
+// One key per thing; only nodes share keys, which the next batch reads, adds to and
+// writes anew. Integers are big-endian, so that keys sort by number.
 //
 //	key                                         value
+//	'V'                                         u8 2: the number of this layout
 //	'T' tree u64                                trillian.Tree, protobuf
 //	'R' tree u64                                the latest LogRootV1, TLS encoding
 //	'L' tree u64 | index u64                    leaf record
 //	'Q' tree u64 | place u64                    leaf record waiting in a LOG tree's queue
 //	'I' tree u64 | identity hash                'L' | index u64, or 'Q' | place u64
-//	'M' tree u64 | Merkle leaf hash | index u64 empty
-//	'N' tree u64 | level u8 | index u64         node hash, 32 bytes
+//	'M' tree u64 | Merkle leaf hash | index u64 empty; like 'I' not of what a Stage adds
+//	'N' tree u64 | level u8 | index/16 u64      row of nodes
 //	'S' key                                     side value
 //
 //	leaf record: u8 version = 1 | Merkle leaf hash, 32 bytes |
 //	i64 queued, i64 integrated: Unix nanoseconds |
 //	u8 length | identity hash | u32 length | extra data | leaf value
+//
+//	row of nodes: u16, bit i: node 16·(index/16)+i is there | hashes of those, 32 bytes each
 //
 // Only nodes of perfect subtrees are stored, as Trillian computes them: they
 // never change, so that there are no revisions and no caches.
@@ -57,6 +60,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +82,12 @@ var ErrInUse = errors.New("store is in use")
 // ErrDamaged is backend.ErrDamaged: Pebble has met a block or a record whose
 // checksum is wrong.
 var ErrDamaged = backend.ErrDamaged
+
+// ErrLayout means that the directory was written by a program with another layout.
+var ErrLayout = errors.New("store is of another layout")
+
+// layout is the number of the one that this package reads and writes.
+const layout = 2
 
 // Sizes used where Options does not say otherwise. Pebble takes memtables out
 // of the block cache, so the cache is several times as large as one of them.
@@ -139,7 +149,13 @@ func Open(dir string, opts Options) (*Provider, error) {
 	})
 	if err == nil {
 		p.db = <-opened
-		return p, nil
+		if err = p.checkLayout(); err != nil {
+			err = errors.Join(err, p.Close())
+		}
+		if err == nil {
+			return p, nil
+		}
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	if errors.Is(err, ErrFailed) {
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
@@ -150,6 +166,31 @@ func Open(dir string, opts Options) (*Provider, error) {
 		err = errors.Join(err, closeErr)
 	}
 	return nil, fmt.Errorf("opening %s: %w", dir, err)
+}
+
+// checkLayout compares the layout with ours. It is written into an empty store; if
+// we crash before, that is empty still.
+func (p *Provider) checkLayout() error {
+	is, err := get(p.db, []byte{spaceLayout})
+	if err != nil {
+		return err
+	}
+	if is == nil {
+		empty := true
+		if err := scan(p.db, nil, nil, func(_, _ []byte) (bool, error) { empty = false; return false, nil }); err != nil {
+			return err
+		}
+		if empty {
+			return p.update(context.Background(), func(b *pebble.Batch) error {
+				return b.Set([]byte{spaceLayout}, []byte{layout}, nil)
+			})
+		}
+		is = []byte{1} // which did not say so
+	}
+	if !bytes.Equal(is, []byte{layout}) {
+		return fmt.Errorf("%w, %x and not %x: export the log with the programs that wrote it, and recover it from there", ErrLayout, is, layout)
+	}
+	return nil
 }
 
 // The number of tables that a read may have to look into, beside those of the

@@ -11,9 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/trillian"
 	"github.com/google/trillian/storage"
-	"github.com/google/trillian/storage/tree"
 	"github.com/google/trillian/types"
-	"github.com/transparency-dev/merkle/compact"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -102,22 +100,6 @@ func (t *readTX) size(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("%w: malformed root of tree %d: size %d", ErrDamaged, t.tree.TreeId, root.TreeSize)
 	}
 	return root.TreeSize, nil
-}
-
-// GetMerkleNodes fails if a node is not stored.
-func (t *readTX) GetMerkleNodes(_ context.Context, ids []compact.NodeID) ([]tree.Node, error) {
-	nodes := make([]tree.Node, 0, len(ids))
-	for _, id := range ids {
-		hash, err := get(t.r, nodeKey(t.tree.TreeId, id))
-		if err != nil {
-			return nil, err
-		}
-		if hash == nil {
-			return nil, fmt.Errorf("no node %+v in tree %d", id, t.tree.TreeId)
-		}
-		nodes = append(nodes, tree.Node{ID: id, Hash: hash})
-	}
-	return nodes, nil
 }
 
 // GetLeavesByRange returns leaves from start on, as many as there are in a

@@ -64,11 +64,7 @@ func (s *Snapshot) Node(tree int64, id compact.NodeID) ([]byte, error) {
 	if err := s.p.Err(); err != nil {
 		return nil, err
 	}
-	hash, err := get(s.snap, nodeKey(tree, id))
-	if err == nil && len(hash) != hashLen {
-		err = noNode(tree, id)
-	}
-	return hash, err
+	return node(s.snap, tree, id)
 }
 
 // Leaves returns the values of up to n leaves from first on: at least one, and
@@ -103,10 +99,6 @@ func (s *Snapshot) Leaves(tree int64, first, n uint64) ([][]byte, error) {
 
 func noLeaf(tree int64, p place) error {
 	return fmt.Errorf("%w: no leaf at %c %d in tree %d", ErrDamaged, p.space, p.at, tree)
-}
-
-func noNode(tree int64, id compact.NodeID) error {
-	return fmt.Errorf("%w: no node at level %d, index %d in tree %d", ErrDamaged, id.Level, id.Index, tree)
 }
 
 // LatestSignedLogRoot returns the tree's root.

@@ -60,14 +60,14 @@ func (s *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f
 	return s.do(func() error { return f(ctx, newLogTX(s.b, tree)) })
 }
 
-// AddSequencedLeaves stages leaves. Their identity hashes MUST be unique by
-// construction, for instance by hashing the index along: here they are written
-// to the index, but not looked up, which would cost more than all the rest of
-// the call.
+// AddSequencedLeaves stages leaves, which are found by their indexes from then on,
+// and not by either hash: Standing never asks for that, and two random keys for each
+// leaf would cost as much as the tree. So identity hashes MUST be unique by
+// construction, for instance by being the index.
 func (s *Stage) AddSequencedLeaves(_ context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, now time.Time) (res []*trillian.QueuedLogLeaf, err error) {
 	err = s.do(func() (err error) {
 		tx := newLogTX(s.b, tree)
-		tx.unique = true
+		tx.plain = true
 		res, err = tx.addSequenced(leaves, now)
 		return err
 	})

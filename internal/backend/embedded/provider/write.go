@@ -2,19 +2,14 @@ package provider
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/trillian"
 	"github.com/google/trillian/storage"
-	"github.com/google/trillian/storage/tree"
-	"github.com/transparency-dev/merkle/compact"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -26,8 +21,9 @@ type logTX struct {
 	w *pebble.Batch
 	// dequeued is the place after the last queued leaf handed out.
 	dequeued uint64
-	// unique spares looking up identity hashes; see Stage.AddSequencedLeaves.
-	unique bool
+	// plain says that leaves are found by their index alone; see
+	// Stage.AddSequencedLeaves.
+	plain bool
 }
 
 var _ storage.LogTreeTX = (*logTX)(nil)
@@ -39,27 +35,6 @@ func newLogTX(b *pebble.Batch, t *trillian.Tree) *logTX {
 // StoreSignedLogRoot replaces the latest root.
 func (t *logTX) StoreSignedLogRoot(_ context.Context, root *trillian.SignedLogRoot) error {
 	return t.w.Set(rootKey(t.tree.TreeId), root.LogRoot, nil)
-}
-
-// SetMerkleNodes stores nodes of perfect subtrees. It sorts them: Pebble's
-// memtable takes ascending keys faster, and Trillian hands over a shuffled map.
-func (t *logTX) SetMerkleNodes(_ context.Context, nodes []tree.Node) error {
-	nodes = slices.Clone(nodes)
-	slices.SortFunc(nodes, func(a, b tree.Node) int {
-		return cmp.Or(cmp.Compare(a.ID.Level, b.ID.Level), cmp.Compare(a.ID.Index, b.ID.Index))
-	})
-	for _, n := range nodes {
-		if len(n.Hash) != hashLen {
-			return fmt.Errorf("node %+v: hash of %d bytes: want %d", n.ID, len(n.Hash), hashLen)
-		}
-		op := t.w.SetDeferred(prefixLen+9, hashLen)
-		copyKey(op.Key, nodeKey(t.tree.TreeId, n.ID))
-		copy(op.Value, n.Hash)
-		if err := op.Finish(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func copyKey(dst, src []byte) {
@@ -98,7 +73,7 @@ func (t *logTX) addOne(l *trillian.LogLeaf, taken bool, now time.Time) (*trillia
 	if taken {
 		return t.occupied(l, index)
 	}
-	if !t.unique {
+	if !t.plain {
 		other, err := t.byIdentity(l.LeafIdentityHash)
 		if err != nil {
 			return nil, err
@@ -139,11 +114,15 @@ func (t *logTX) byIdentity(identity []byte) (*trillian.LogLeaf, error) {
 	return t.leafAt(p)
 }
 
-// putLeaf writes the record of a sequenced leaf and its two index entries.
+// putLeaf writes the record of a sequenced leaf and, unless that is found by its
+// index alone, the entries of both hashes.
 func (t *logTX) putLeaf(l *trillian.LogLeaf, queued, integrated time.Time) error {
 	index := uint64(l.LeafIndex)
 	if err := t.putRecord(leafKey(t.tree.TreeId, index), l, queued, integrated); err != nil {
 		return err
+	}
+	if t.plain {
+		return nil
 	}
 	at := place{spaceLeaf, index}
 	if err := t.w.Set(identityKey(t.tree.TreeId, l.LeafIdentityHash), at.bytes(), nil); err != nil {
@@ -217,23 +196,4 @@ func (g *gaps) taken(index uint64) (bool, error) {
 	}
 	g.seen[index] = struct{}{}
 	return false, nil
-}
-
-// nodes returns the hashes of the n nodes from first on at a level: of
-// perfect subtrees of 2^level leaves. It fails if one is not stored.
-func nodes(r pebble.Reader, tree int64, level uint, first, n uint64) ([][hashLen]byte, error) {
-	from := nodeKey(tree, compact.NodeID{Level: level, Index: first})
-	to := nodeKey(tree, compact.NodeID{Level: level, Index: first + n})
-	hashes := make([][hashLen]byte, 0, n)
-	err := scan(r, from, to, func(key, value []byte) (bool, error) {
-		if lastUint64(key) != first+uint64(len(hashes)) || len(value) != hashLen {
-			return false, nil
-		}
-		hashes = append(hashes, [hashLen]byte(value))
-		return true, nil
-	})
-	if err == nil && uint64(len(hashes)) != n {
-		err = noNode(tree, compact.NodeID{Level: level, Index: first + uint64(len(hashes))})
-	}
-	return hashes, err
 }
