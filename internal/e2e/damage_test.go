@@ -67,7 +67,7 @@ func newGolden(t *testing.T) *golden {
 	enrol, err := entry.Sign(g.party.Enrol(origin, testlog.NewKey("any", false)).Payload, registrar)
 	g.must(err)
 	g.log(s, enrol)
-	for i := range 9 {
+	for i := range 16 { // a row of events
 		a := g.attest(i)
 		g.log(s, a)
 		g.stands[a.IDString()] = verify.Active
@@ -325,7 +325,7 @@ func class(key []byte) string {
 	names := map[string]string{
 		"V": "layout", "T": "tree", "R": "root", "L": "leaf", "N": "nodes",
 		"Si": "place of an event", "Sk": "key", "Sr": "reservation", "Sc": "checkpoint",
-		"Smh": "head", "Smv": "version", "Sml": "map leaf", "Smr": "record", "Sme": "event", "Smw": "withdrawal", "Smp": "prune list",
+		"Smh": "head", "Smv": "version", "Sml": "map leaf", "Smr": "record", "Smf": "page of records", "Sme": "events", "Smw": "withdrawal", "Smp": "prune list",
 	}
 	for n := 3; n > 0; n-- {
 		if name, ok := names[string(key[:min(n, len(key))])]; ok {
@@ -451,7 +451,7 @@ func TestDamagedStore(t *testing.T) {
 		})
 	}
 	for _, c := range []string{"layout", "root", "leaf", "nodes", "place of an event", "key", "reservation", "checkpoint", "head", "version",
-		"map leaf", "record", "event", "withdrawal", "prune list"} {
+		"map leaf", "record", "page of records", "events", "withdrawal", "prune list"} {
 		if !classes[c] {
 			t.Errorf("no %s was damaged", c)
 		}

@@ -89,7 +89,7 @@ func TestAttackEditedStore(t *testing.T) {
 			t.Errorf("not recovered from a damaged %s", class)
 		}
 	}
-	for _, class := range []string{"head", "version", "map leaf", "record", "event", "withdrawal", "key", "place of an event"} {
+	for _, class := range []string{"head", "version", "map leaf", "record", "page of records", "events", "withdrawal", "key", "place of an event"} {
 		if slices.Contains(refused["rebuild"], class) {
 			t.Errorf("not rebuilt from a damaged %s", class)
 		}

@@ -25,8 +25,8 @@ type Batch struct {
 
 // entry is a record that the batch has read or written.
 type entry struct {
-	ns      mapfn.NS
-	version uint64 // of the leaf that the store has, 0 if it has none
+	ns mapfn.NS
+	at address // of the record that the store has, 0 if it has none
 	stored
 	changed bool
 }
@@ -47,11 +47,11 @@ func (b *Batch) entry(ns mapfn.NS, data []byte) (*entry, Hash, error) {
 	if e := b.records[key]; e != nil {
 		return e, key, nil
 	}
-	st, version, err := b.base.lookup(ns, key)
+	st, at, err := b.base.lookup(ns, key)
 	if err != nil {
 		return nil, key, err
 	}
-	e := &entry{ns: ns, version: version, stored: st}
+	e := &entry{ns: ns, at: at, stored: st}
 	b.records[key] = e
 	return e, key, nil
 }
@@ -99,19 +99,14 @@ func (b *Batch) change(c *mapfn.Change) error {
 	if err != nil {
 		return err
 	}
-	l, only := e.list, e.only
+	l, tail := e.list, e.tail
 	if c.Event != nil {
 		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
-		if l.count == 0 {
-			only = event
-		} else {
-			if only != nil {
-				b.events, only = append(b.events, backend.Write{Key: eventKey(key, 0), Value: only}), nil
-			}
-			b.events = append(b.events, backend.Write{Key: eventKey(key, l.count), Value: event})
-		}
 		if l, err = l.grow(event); err != nil {
 			return err
+		}
+		if tail = append(tail, event...); l.count%rowLen == 0 {
+			b.events, tail = append(b.events, backend.Write{Key: eventKey(key, l.count/rowLen-1), Value: tail}), nil
 		}
 		if !equal(l.peaks, c.Peaks) {
 			return fmt.Errorf("%w: other peaks than those of event %d", ErrInconsistent, l.count-1)
@@ -120,7 +115,7 @@ func (b *Batch) change(c *mapfn.Change) error {
 	if err := fits(c, l); err != nil {
 		return err
 	}
-	e.stored, e.changed = stored{c.Record, l, only}, true
+	e.stored, e.changed = stored{c.Record, l, tail}, true
 	return nil
 }
 
@@ -132,9 +127,12 @@ func fits(c *mapfn.Change, l list) error {
 		}
 		return nil
 	}
-	got, err := listOf(c.Record, l.peaks)
-	if err == nil && got.count != l.count {
-		err = fmt.Errorf("%w: record counts %d events, not %d", ErrInconsistent, got.count, l.count)
+	count, want, err := committed(c.Record)
+	if err != nil {
+		return err
 	}
-	return err
+	if root, err := l.root(); err != nil || count != l.count || root != want {
+		return fmt.Errorf("%w: record counts %d events with another root than these %d", ErrInconsistent, count, l.count)
+	}
+	return nil
 }

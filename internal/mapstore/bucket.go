@@ -15,16 +15,15 @@ import (
 // hash for each key that changes.
 const bucketMax = 64
 
-// leaf is a leaf of the map: a key, the leaf's hash, and the version at which its
-// record was written. The hash stands for the value hash, from which it follows,
+// leaf is a leaf of the map: a key, the leaf's hash, and where its record is. The hash stands for the value hash, from which it follows,
 // because it is what the nodes above are made of, again and again.
 type leaf struct {
 	key, hash Hash
-	version   uint64
+	at        address // of the record
 }
 
-func newLeaf(key, vh Hash, version uint64) leaf {
-	return leaf{key, statusmap.LeafHash(key, vh), version}
+func newLeaf(key, vh Hash, at address) leaf {
+	return leaf{key, statusmap.LeafHash(key, vh), at}
 }
 
 // bucket holds the leaves below a path, 1 to bucketMax, sorted by key.
@@ -98,19 +97,28 @@ func (b bucket) put(c *change) (bucket, bool) {
 	return b, true
 }
 
+// parseLeaf parses a leaf as it is stored.
+func parseLeaf(key, value []byte) (leaf, bool) {
+	if len(key) != len(leafKey(Hash{}, 0)) {
+		return leaf{}, false
+	}
+	vh, at, ok := parseLeafValue(value, binary.BigEndian.Uint64(key[34:]))
+	return newLeaf(Hash(key[2:34]), vh, at), ok
+}
+
 // readLeaves reads the leaves of a version below p, of which there are at most
 // so many, unless that is negative.
 func readLeaves(view backend.View, p path, version uint64, most int) (bucket, error) {
 	from, to := p.keys()
 	b, bad := make(bucket, 0, bucketMax), error(nil)
 	err := view.Scan(from, to, func(key, value []byte) bool {
-		if len(key) != len(leafKey(Hash{}, 0)) || len(value) != len(Hash{}) {
+		l, ok := parseLeaf(key, value)
+		if !ok {
 			bad = fmt.Errorf("%w: malformed leaf %x", ErrCorrupt, key)
 			return false
 		}
-		l := newLeaf(Hash(key[2:34]), Hash(value), binary.BigEndian.Uint64(key[34:]))
 		switch n := len(b); {
-		case l.version > version:
+		case l.at.version() > version:
 		case n > 0 && b[n-1].key == l.key:
 			b[n-1] = l // a newer one
 		case n == most:

@@ -61,9 +61,9 @@ func (s *Snapshot) checkBucket(ctx context.Context, p path, top Hash) (uint64, e
 
 func (s *Snapshot) checkRecord(leaf *leaf) error {
 	// The namespace is not in the tile, but the value hash covers it.
-	value, err := s.view.Get(recordKey(leaf.version, leaf.key))
+	value, err := s.raw(leaf)
 	if err != nil {
-		return fmt.Errorf("reading record %x: %w", leaf.key, err)
+		return err
 	}
 	var ns mapfn.NS
 	if len(value) > 0 {

@@ -29,7 +29,7 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 		return Result{}, nil, fmt.Errorf("%w: version %d, keep %d, after version %d", ErrInconsistent, version, keep, base.version)
 	}
 	u := updater{base: &b.base, version: version}
-	top, out, err := u.run(b.base.top, b.changes(version))
+	top, out, err := u.run(b.base.top, b.changes())
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("updating the map: %w", err)
 	}
@@ -69,11 +69,11 @@ func (b *Batch) Committed() {
 }
 
 // changes returns what the batch has changed, sorted by key.
-func (b *Batch) changes(version uint64) []change {
+func (b *Batch) changes() []change {
 	var out []change
 	for key, e := range b.records {
 		if e.changed {
-			out = append(out, newChange(key, e, version))
+			out = append(out, newChange(key, e))
 		}
 	}
 	slices.SortFunc(out, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })

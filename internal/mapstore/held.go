@@ -11,14 +11,14 @@ import (
 // stub is what memory holds of a leaf: enough to hash the bucket again when
 // another leaf changes, and to find the record. The rest of the key is in the store.
 type stub struct {
-	tag     uint64 // the first 8 bytes of the key
-	version uint64
-	hash    Hash
+	tag  uint64 // the first 8 bytes of the key
+	at   address
+	hash Hash
 }
 
 func tagOf(key *Hash) uint64 { return binary.BigEndian.Uint64(key[:]) }
 
-func (l *leaf) stub() stub { return stub{tagOf(&l.key), l.version, l.hash} }
+func (l *leaf) stub() stub { return stub{tagOf(&l.key), l.at, l.hash} }
 
 func (s *stub) bit(d int) byte { return byte(s.tag >> (63 - d) & 1) }
 

@@ -17,6 +17,7 @@ const (
 	kindVersion    = 'v'
 	kindLeaf       = 'l'
 	kindRecord     = 'r'
+	kindPage       = 'f'
 	kindEvent      = 'e'
 	kindWithdrawal = 'w'
 	kindNode       = 'n'
@@ -25,7 +26,7 @@ const (
 )
 
 // format is the first byte of the values that end in a sum.
-const format = 3
+const format = 4
 
 func headKey() []byte { return []byte{prefix, kindHead} }
 
@@ -46,6 +47,10 @@ func recordKey(version uint64, key Hash) []byte {
 	b = append(b, prefix, kindRecord)
 	b = binary.BigEndian.AppendUint64(b, version)
 	return append(b, key[:]...)
+}
+
+func pageKey(version uint64, first uint16) []byte {
+	return binary.BigEndian.AppendUint16(numberedKey(kindPage, version), first)
 }
 
 func leafKey(key Hash, version uint64) []byte {

@@ -69,16 +69,22 @@ func committed(record []byte) (count uint64, root Hash, err error) {
 	return count, root, nil
 }
 
-// listOf returns the event list that record commits to, given its peaks.
-func listOf(record []byte, peaks []Hash) (list, error) {
+// listOf returns the event list that record commits to, given the peaks of its rows,
+// and the events after them.
+func listOf(record []byte, peaks []Hash, tail [][]byte) (list, error) {
 	count, want, err := committed(record)
 	if err != nil {
 		return list{}, err
 	}
-	l := list{count, peaks}
-	got, err := l.root()
-	if err != nil || got != want {
-		return list{}, fmt.Errorf("%w: peaks of %d events do not give the list root", ErrInconsistent, count)
+	if uint64(len(tail)) != count%rowLen {
+		return list{}, fmt.Errorf("%w: %d of %d events are with the record", ErrInconsistent, len(tail), count)
+	}
+	l, err := list{count - count%rowLen, peaks}.grow(tail...)
+	if err != nil {
+		return list{}, fmt.Errorf("%w: peaks of %d events: %v", ErrInconsistent, count, err)
+	}
+	if got, err := l.root(); err != nil || got != want {
+		return list{}, fmt.Errorf("%w: the %d events do not give the list root", ErrInconsistent, count)
 	}
 	return l, nil
 }

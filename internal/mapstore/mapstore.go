@@ -23,19 +23,25 @@
 // are u64. "sum" is SHA-256 over the key and the value before it.
 //
 //	key                          value
-//	m h                          head: u8 3, u64 latest version, u64 keep, u64 prune cursor, sum
-//	m v version                  u8 3, map root, u64 number of keys,
+//	m h                          head: u8 4, u64 latest version, u64 keep, u64 prune cursor, sum
+//	m v version                  u8 4, map root, u64 number of keys,
 //	                             u64 length of the withdrawal list, its peaks from left to right, sum
-//	m l mapkey version           leaf: value hash, 32 bytes
-//	m r version mapkey           u8 ns, u8 number of peaks, peaks of the event list, the record;
-//	                             with a list of one event u8 ns, u8 255, the event, the record
-//	m e mapkey u64 i             event i of the record's event list, 41 bytes; not while there is
-//	                             one only
+//	m l mapkey version           leaf: value hash, 32 bytes; and u8 bits, 0 to 16, if its record
+//	                             is in a page
+//	m r version mapkey           stored record, of a map key that had one before
+//	m f version u16 first        page: mapkey, u32 length, stored record of each map key that is
+//	                             new with the version and has the leaf's first bits in common
+//	                             with first, of which the others are 0; sorted
+//	m e mapkey u64 i             events [16i, 16i+16) of the record's event list, 41 bytes each,
+//	                             once there are so many
 //	m w u64 i                    withdrawal i, 60 bytes
 //	m n u8 L u64 i               hash i of tile level L >= 1 of the withdrawal list: the root of
 //	                             its records [i·256^L, (i+1)·256^L)
-//	m p until u32 chunk          u8 3, keys (without m, each after a u8 length) that versions
+//	m p until u32 chunk          u8 4, keys (without m, each after a u8 length) that versions
 //	                             from until on do not need, sum
+//
+//	stored record: u8 ns, u8 number of peaks, u8 number of events, peaks of the events of the
+//	list that are stored beside it, those that are not, the record
 //
 // The leaf of a version at a map key is the newest that is not newer than the
 // version; its record is the one of the leaf's version. A path is the first

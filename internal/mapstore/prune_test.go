@@ -52,7 +52,7 @@ func TestPruneLeavesNothing(t *testing.T) {
 		want := used(t, s, keep)
 		for k := range s.mem {
 			switch kind := k[1]; {
-			case kind == kindEvent || kind == kindWithdrawal:
+			case kind == kindEvent || kind == kindWithdrawal || kind == kindPage:
 			case kind == kindPrune:
 				if until := slices.Compare([]byte(k), pruneKey(keep+1, 0)); until < 0 {
 					t.Errorf("lag %d: prune list %x is left", lag, k)

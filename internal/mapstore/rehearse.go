@@ -72,9 +72,9 @@ func (r *Rehearsal) Result() (Result, error) {
 
 // change returns the change of a key since the last Result.
 func (r *Rehearsal) change(key Hash, version uint64) change {
-	c := newChange(key, r.batch.records[key], version)
+	c := newChange(key, r.batch.records[key])
 	if _, known := r.known[key]; known {
-		c.old = version
+		c.old = alone(version)
 	}
 	return c
 }
@@ -83,7 +83,7 @@ func (r *Rehearsal) change(key Hash, version uint64) change {
 func (r *Rehearsal) since(p path) (out []change) {
 	for key, e := range r.batch.records {
 		if e.changed && p.above(&key) {
-			out = append(out, newChange(key, e, r.batch.base.head.version+1))
+			out = append(out, newChange(key, e))
 		}
 	}
 	return out

@@ -64,7 +64,7 @@ func TestRehearsalOfLikeTags(t *testing.T) {
 				k := all[r.IntN(len(all))]
 				e := b.records[k]
 				if e == nil {
-					e = &entry{ns: 1, version: tr.versions[k], changed: true}
+					e = &entry{ns: 1, at: tr.addresses[k], changed: true}
 					b.records[k] = e
 				}
 				e.record = []byte{byte(i)}

@@ -159,6 +159,20 @@ func changedSince(view backend.View, from uint64, m meta) (keys []Hash, few bool
 		}
 		return len(keys) <= most
 	})
+	if err != nil {
+		return nil, false, err
+	}
+	var bad error
+	err = view.Scan(pageKey(from+1, 0), pageKey(m.version+1, 0), func(_, page []byte) bool {
+		bad = scanPage(page, func(key *Hash, _ []byte) bool {
+			keys = append(keys, *key)
+			return true
+		})
+		return bad == nil && len(keys) <= most
+	})
+	if err == nil {
+		err = bad
+	}
 	slices.SortFunc(keys, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
 	return keys, len(keys) <= most, err
 }

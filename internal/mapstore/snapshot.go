@@ -181,7 +181,7 @@ func (s *Snapshot) below(p path) (bucket, error) {
 type stored struct {
 	record []byte // nil if there is none
 	list   list   // its event list, if it has one
-	only   []byte // the event of a list of one
+	tail   []byte // the events of the list after its last row, one after the other
 }
 
 // site is a bucket on the way of a key.
@@ -208,15 +208,15 @@ func (s *Snapshot) walk(key *Hash, siblings *[]Hash) (site, bool) {
 	}
 }
 
-// lookup returns what is stored at key, which is in namespace ns, and the version
-// at which it was written, or 0 if there is nothing.
-func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, uint64, error) {
+// lookup returns what is stored at key, which is in namespace ns, and its address,
+// or 0 if there is nothing.
+func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, address, error) {
 	at, ok := s.walk(&key, nil)
 	if !ok || at.held != nil && !at.held.has(&key) {
 		return stored{}, 0, nil
 	}
-	if st, version, err := s.fromHeld(at.held, ns, key); version > 0 || err != nil {
-		return st, version, err
+	if st, from, err := s.fromHeld(at.held, ns, key); from > 0 || err != nil {
+		return st, from, err
 	}
 	b, err := s.bucket(at.path, at.top)
 	if err != nil {
@@ -230,12 +230,12 @@ func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, uint64, error) {
 		return stored{}, 0, nil
 	}
 	st, err := s.read(ns, &b[i])
-	return st, b[i].version, err
+	return st, b[i].at, err
 }
 
-// fromHeld returns the record at key, and its version, if h, which may be nil, has a
-// stub that leads there. Otherwise the version is 0, and nothing is said about key.
-func (s *Snapshot) fromHeld(h *held, ns mapfn.NS, key Hash) (stored, uint64, error) {
+// fromHeld returns the record at key, and its address, if h, which may be nil, has a
+// stub that leads there. Otherwise the address is 0, and nothing is said about key.
+func (s *Snapshot) fromHeld(h *held, ns mapfn.NS, key Hash) (stored, address, error) {
 	if h == nil {
 		return stored{}, 0, nil
 	}
@@ -243,29 +243,26 @@ func (s *Snapshot) fromHeld(h *held, ns mapfn.NS, key Hash) (stored, uint64, err
 	if !found {
 		return stored{}, 0, nil
 	}
-	st, err := s.read(ns, &leaf{key, h.stubs[i].hash, h.stubs[i].version})
+	st, err := s.read(ns, &leaf{key, h.stubs[i].hash, h.stubs[i].at})
 	if errors.Is(err, ErrCorrupt) {
 		// Or the stub is another key's. The bucket, read, tells.
 		return stored{}, 0, nil
 	}
-	return st, h.stubs[i].version, err
+	return st, h.stubs[i].at, err
 }
 
 // read returns the record of a leaf, which is in namespace ns.
 func (s *Snapshot) read(ns mapfn.NS, leaf *leaf) (stored, error) {
-	value, err := s.view.Get(recordKey(leaf.version, leaf.key))
+	value, err := s.raw(leaf)
 	if err != nil {
-		return stored{}, fmt.Errorf("reading record %x: %w", leaf.key, err)
-	}
-	if value == nil {
-		return stored{}, fmt.Errorf("%w: record %x of version %d is missing", ErrCorrupt, leaf.key, leaf.version)
+		return stored{}, err
 	}
 	st, vh, err := parseStored(ns, value)
 	if err == nil && statusmap.LeafHash(leaf.key, vh) != leaf.hash {
 		err = errors.New("another value hash")
 	}
 	if err != nil {
-		return stored{}, fmt.Errorf("%w: record %x of version %d: %v", ErrCorrupt, leaf.key, leaf.version, err)
+		return stored{}, fmt.Errorf("%w: record %x of version %d: %v", ErrCorrupt, leaf.key, leaf.at.version(), err)
 	}
 	return st, nil
 }
@@ -320,11 +317,11 @@ func (s *Snapshot) prove(ns mapfn.NS, key Hash) ([]byte, statusmap.Proof, error)
 // a bucket, and returns the record.
 func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (stored, error) {
 	d, want := 4*at.path.n, &leaf{key: key}
-	st, version, err := s.fromHeld(at.held, ns, key)
+	st, from, err := s.fromHeld(at.held, ns, key)
 	if err != nil {
 		return stored{}, err
 	}
-	if version > 0 {
+	if from > 0 {
 		follow(at.held.stubs, want, d, &p.Siblings)
 		p.Terminal = statusmap.TerminalKey
 		return st, nil
@@ -348,14 +345,16 @@ func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (
 
 // valueHash reads the value hash of a leaf.
 func (s *Snapshot) valueHash(leaf *leaf) (Hash, error) {
-	value, err := s.view.Get(leafKey(leaf.key, leaf.version))
+	version := leaf.at.version()
+	value, err := s.view.Get(leafKey(leaf.key, version))
 	if err != nil {
 		return Hash{}, fmt.Errorf("reading leaf %x: %w", leaf.key, err)
 	}
-	if len(value) != len(Hash{}) || statusmap.LeafHash(leaf.key, Hash(value)) != leaf.hash {
-		return Hash{}, fmt.Errorf("%w: leaf %x of version %d", ErrCorrupt, leaf.key, leaf.version)
+	vh, _, ok := parseLeafValue(value, version)
+	if !ok || statusmap.LeafHash(leaf.key, vh) != leaf.hash {
+		return Hash{}, fmt.Errorf("%w: leaf %x of version %d", ErrCorrupt, leaf.key, version)
 	}
-	return Hash(value), nil
+	return vh, nil
 }
 
 // Events returns up to n events of the list at (ns, data), from first on, as
@@ -368,21 +367,4 @@ func (s *Snapshot) Events(ns mapfn.NS, data []byte, first, n uint64) ([]mapfn.Ev
 		return nil, err
 	}
 	return s.events(key, st, first, n)
-}
-
-func (s *Snapshot) events(key Hash, st stored, first, n uint64) ([]mapfn.Event, error) {
-	raw, err := [][]byte{st.only}, error(nil)
-	if st.only == nil || first > 0 || n == 0 {
-		raw, err = s.scan(eventKey(key, first), first, n, st.list)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("events of %x: %w", key, err)
-	}
-	out := make([]mapfn.Event, len(raw))
-	for i := range raw {
-		if out[i], err = mapfn.ParseEvent(raw[i]); err != nil {
-			return nil, fmt.Errorf("%w: event %d of %x: %v", ErrCorrupt, first+uint64(i), key, err)
-		}
-	}
-	return out, nil
 }

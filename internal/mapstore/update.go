@@ -13,15 +13,16 @@ import (
 
 // change is a map key that is to have a value.
 type change struct {
-	leaf          // its version is that of the batch
-	vh     Hash   // value hash
-	old    uint64 // version of the leaf that the key has, 0 if it has none
-	record *entry // to be written if the value is new
+	leaf           // as it is to be
+	vh     Hash    // value hash
+	old    address // of the record that the key has, 0 if it has none
+	record *entry  // to be written if the value is new
 }
 
-func newChange(key Hash, record *entry, version uint64) change {
+// newChange returns the change that a record is. It has its own address from run on.
+func newChange(key Hash, record *entry) change {
 	vh := statusmap.ValueHash(byte(record.ns), record.record)
-	return change{newLeaf(key, vh, version), vh, record.version, record}
+	return change{newLeaf(key, vh, 0), vh, record.at, record}
 }
 
 // updater puts changes into a map, writing leaves of version.
@@ -50,14 +51,35 @@ func (o *outcome) add(p *outcome) {
 // run returns top once the changes, which are sorted by key, have been put in.
 func (u updater) run(top *tile, changes []change) (*tile, outcome, error) {
 	out := outcome{}
+	u.address(changes)
 	next, err := u.update(path{}, top, changes, &out)
 	if err != nil {
 		return nil, outcome{}, err
+	}
+	if u.since == nil {
+		out.writes = append(out.writes, pages(changes)...)
 	}
 	if next == nil {
 		next = top
 	}
 	return next, out, nil
+}
+
+// address says where the records of the changes will lie.
+func (u updater) address(changes []change) {
+	added := 0
+	for i := range changes {
+		if changes[i].old == 0 {
+			added++
+		}
+	}
+	for i := range changes {
+		if c := &changes[i]; c.old == 0 {
+			c.at = paged(u.version, added)
+		} else {
+			c.at = alone(u.version)
+		}
+	}
 }
 
 // parallelFrom is the number of changes from which it pays to use all cores.
@@ -226,7 +248,7 @@ func (u updater) putRead(t *tile, i int, p path, changes []change, out *outcome)
 		c := &changes[j]
 		var is bool
 		if _, found := next.index(&c.key); u.since == nil && found != (c.old > 0) {
-			return false, fmt.Errorf("%w: the leaf of %x had version %d, and bucket %v has one: %t", ErrInconsistent, c.key, c.old, p, found)
+			return false, fmt.Errorf("%w: the leaf of %x had version %d, and bucket %v has one: %t", ErrInconsistent, c.key, c.old.version(), p, found)
 		}
 		if next, is = next.put(c); is || u.since != nil {
 			changed = true
@@ -239,7 +261,8 @@ func (u updater) putRead(t *tile, i int, p path, changes []change, out *outcome)
 	return changed, nil
 }
 
-// write writes the leaf and the record of a change, and counts its key if it is new.
+// write writes the leaf and the record of a change, or counts its key if it is new:
+// then the record is in a page.
 func (u updater) write(c *change, out *outcome) {
 	if c.old == 0 {
 		out.keys++
@@ -247,12 +270,16 @@ func (u updater) write(c *change, out *outcome) {
 	if u.since != nil {
 		return
 	}
-	if c.old > 0 {
-		out.stale = append(out.stale, leafKey(c.key, c.old), recordKey(c.old, c.key))
+	out.writes = append(out.writes, backend.Write{Key: leafKey(c.key, u.version), Value: c.at.leafValue(&c.vh)})
+	if c.old == 0 {
+		return
 	}
 	out.writes = append(out.writes,
-		backend.Write{Key: leafKey(c.key, u.version), Value: c.vh[:]},
-		backend.Write{Key: recordKey(u.version, c.key), Value: marshalStored(c.record.ns, c.record.stored)})
+		backend.Write{Key: recordKey(u.version, c.key), Value: appendStored(nil, c.record.ns, c.record.stored)})
+	out.stale = append(out.stale, leafKey(c.key, c.old.version()))
+	if c.old.isAlone() {
+		out.stale = append(out.stale, c.old.key(&c.key))
+	}
 }
 
 // heldKeys is the number of map keys of which stubs are held in memory, at about

@@ -449,8 +449,8 @@ func TestDamage(t *testing.T) {
 	}
 	var side []backend.Write
 	v := m.Backend().View()
-	err = v.Scan([]byte("mr"), []byte("ms"), func(key, value []byte) bool {
-		value = bytes.Replace(value, []byte(`"active"`), []byte(`"revoke"`), 1)
+	err = v.Scan([]byte("mf"), []byte("ms"), func(key, value []byte) bool {
+		value = bytes.ReplaceAll(value, []byte(`"active"`), []byte(`"revoke"`))
 		side = append(side, backend.Write{Key: bytes.Clone(key), Value: value})
 		return true
 	})

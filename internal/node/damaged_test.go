@@ -103,7 +103,7 @@ func TestOtherFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = open(t, dir)
-	for _, want := range []string{"written in format 2, and not 3", "standingd rebuild --dir " + dir} {
+	for _, want := range []string{"written in format 3, and not 4", "standingd rebuild --dir " + dir} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("start: %v, want %q", err, want)
 		}

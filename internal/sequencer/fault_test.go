@@ -79,7 +79,7 @@ func TestFaults(t *testing.T) {
 		"a map leaf changed":         {side("ml", flip), "differs from what was written", "corrupt"},
 		"a map leaf lost":            {side("ml", lose), "differs from what was written", "corrupt"},
 		"a record changed":           {side("mr", flip), "differs from what was written", ""},
-		"an event changed":           {side("me", flip), "differs from what was written", ""},
+		"a page changed":             {side("mf", flip), "differs from what was written", ""},
 		"a version changed":          {side("mv", flip), "differs from what was written", "corrupt"},
 		"the map's head changed":     {side("mh", flip), "differs from what was written", "corrupt"},
 		"a place changed":            {side("i", flip), "differs from what was written", again},
