@@ -72,9 +72,9 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 	return got, err
 }
 
-// perLeaf is what Trillian writes besides a leaf: its hashes, its places in the
-// indexes, and nodes.
-const perLeaf = 384
+// perLeaf is what Trillian writes besides a leaf, at most: the rest of its record, and
+// nodes.
+const perLeaf = 256
 
 // perWrite is what Pebble writes besides a key and its value, at most.
 const perWrite = 16

@@ -4,8 +4,8 @@
 // Trillian does what it does in any deployment: its RPC server takes the
 // leaves, its sequencer integrates them into a PREORDERED_LOG tree and computes
 // nodes and root, of which proofs are made. Only the storage is ours, and with
-// it the moment of durability: an Append is staged (leaves, indexes, Merkle
-// nodes, root and side writes) and then committed as one synced write.
+// it the moment of durability: an Append is staged (leaves, Merkle nodes,
+// root and side writes) and then committed as one synced write.
 // The provider's package doc has the layout of the keys.
 //
 // # Invariants

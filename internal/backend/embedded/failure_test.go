@@ -158,6 +158,7 @@ func TestFailedRead(t *testing.T) {
 	f.on.Store(false)
 	// A failed store keeps its directory: go on with a copy.
 	o = small(crashcam.Inject(mem.CrashClone(vfs.CrashCloneCfg{}), f))
+	o.CacheSize = 1 // so that what opening has read is read again
 	b, err := embedded.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
