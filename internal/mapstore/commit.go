@@ -25,7 +25,7 @@ type Result struct {
 // let them go; keep is at most version.
 func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 	base := b.base.meta
-	if version <= base.version || keep > version {
+	if version <= base.version || version >= 1<<versionBits || keep > version {
 		return Result{}, nil, fmt.Errorf("%w: version %d, keep %d, after version %d", ErrInconsistent, version, keep, base.version)
 	}
 	u := updater{base: &b.base, version: version}

@@ -49,8 +49,8 @@ func recordKey(version uint64, key Hash) []byte {
 	return append(b, key[:]...)
 }
 
-func pageKey(version uint64, first uint16) []byte {
-	return binary.BigEndian.AppendUint16(numberedKey(kindPage, version), first)
+func pageKey(version uint64, page uint32) []byte {
+	return binary.BigEndian.AppendUint32(numberedKey(kindPage, version), page)
 }
 
 func leafKey(key Hash, version uint64) []byte {

@@ -26,12 +26,10 @@
 //	m h                          head: u8 4, u64 latest version, u64 keep, u64 prune cursor, sum
 //	m v version                  u8 4, map root, u64 number of keys,
 //	                             u64 length of the withdrawal list, its peaks from left to right, sum
-//	m l mapkey version           leaf: value hash, 32 bytes; and u8 bits, 0 to 16, if its record
-//	                             is in a page
+//	m l mapkey version           leaf: value hash, 32 bytes; u24 page if its record is in one
 //	m r version mapkey           stored record, of a map key that had one before
-//	m f version u16 first        page: mapkey, u32 length, stored record of each map key that is
-//	                             new with the version and has the leaf's first bits in common
-//	                             with first, of which the others are 0; sorted
+//	m f version u32 page         page: mapkey, u32 length, stored record of up to 16 map keys that
+//	                             are new with the version, sorted. Pages count from 1
 //	m e mapkey u64 i             events [16i, 16i+16) of the record's event list, 41 bytes each,
 //	                             once there are so many
 //	m w u64 i                    withdrawal i, 60 bytes

@@ -4,67 +4,65 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 
 	"github.com/standing-log/standing/internal/backend"
 )
 
-// address is where the record of a leaf lies: the version that wrote it, in the
-// lower 56 bits, and above them 0 if the record is alone, else 1 and the number of
-// bits by which the version's pages are told apart. So a leaf leads to its record
-// without a search, and a stub needs no more memory.
+// address is where the record of a leaf lies: the version that wrote it and, above
+// that, 0 if the record is alone, else the number of its page, counted from 1. So a
+// leaf leads to its record without a search, and a stub needs no more memory.
 type address uint64
 
-// versionBits is enough for a leaf a microsecond for 2,000 years; maxSplit is how many
-// bits a page's key has room for.
+// versionBits is enough for 10,000 leaves a second in 50 years; the rest is enough
+// for the pages of a batch. A record for which it is not is alone.
 const (
-	versionBits = 56
-	maxSplit    = 16
+	versionBits = 44
+	maxPage     = 1<<(64-versionBits) - 1
 )
+
+// pageRecords is the number of records in a page. To store a key costs the store as
+// much as to store some hundred bytes, and merging it again and again even more; a
+// larger page has more to read for one record.
+const pageRecords = 16
 
 // alone is the address of a record that takes the place of an older one. Such a
 // record is superseded again and again, and then has to go.
 func alone(version uint64) address { return address(version) }
 
-// isAlone reports whether the record is in no page.
-func (a address) isAlone() bool { return a>>versionBits == 0 }
-
-// paged is the address of the records of keys that are new with version, of which
-// there are n. A page that is gone as a whole or not at all cannot be pruned; what
-// stays of no use is at most the first record of each key.
-func paged(version uint64, n int) address {
-	return inPage(version, min(bits.Len(uint(max(n-1, 0)/pageRecords)), maxSplit))
+// paged is the address of the record of the i-th key that is new with version. A page
+// is gone as a whole or not at all, and is not pruned: what stays of no use is at most
+// the first record of each key.
+func paged(version uint64, i int) address {
+	return inPage(version, uint64(i/pageRecords)+1)
 }
 
-func inPage(version uint64, split int) address {
-	return address(uint64(1+split)<<versionBits | version)
+func inPage(version, page uint64) address {
+	if page > maxPage {
+		return alone(version)
+	}
+	return address(page<<versionBits | version)
 }
-
-// split is the number of bits of a map key that tell the page.
-func (a address) split() int { return int(a>>versionBits) - 1 }
-
-// pageRecords is the number of records in a page, about. To store a key costs the
-// store as much as to store some hundred bytes, and merging it again and again even
-// more; a larger page has more to read for one record.
-const pageRecords = 16
 
 func (a address) version() uint64 { return uint64(a) & (1<<versionBits - 1) }
+
+// page returns the number of the page, or 0 if the record is in none.
+func (a address) page() uint64 { return uint64(a) >> versionBits }
 
 // key returns the key of the page with the record of a map key, or of the record if
 // it is alone.
 func (a address) key(key *Hash) []byte {
-	if a.isAlone() {
+	if a.page() == 0 {
 		return recordKey(a.version(), *key)
 	}
-	return pageKey(a.version(), binary.BigEndian.Uint16(key[:])&^(0xffff>>a.split()))
+	return pageKey(a.version(), uint32(a.page()))
 }
 
-// leafValue returns what is stored of a leaf: the value hash and, after it, how the
-// pages are told apart if the record is in one.
+// leafValue returns what is stored of a leaf: the value hash and, if its record is in
+// a page, the number of that in three bytes.
 func (a address) leafValue(vh *Hash) []byte {
-	b := append(make([]byte, 0, len(vh)+1), vh[:]...)
-	if !a.isAlone() {
-		b = append(b, byte(a.split()))
+	b := append(make([]byte, 0, len(vh)+3), vh[:]...)
+	if p := a.page(); p > 0 {
+		b = append(b, byte(p>>16), byte(p>>8), byte(p))
 	}
 	return b
 }
@@ -72,22 +70,22 @@ func (a address) leafValue(vh *Hash) []byte {
 // parseLeafValue returns the value hash and the address in what is stored of a leaf
 // of version.
 func parseLeafValue(b []byte, version uint64) (vh Hash, a address, ok bool) {
-	switch n := len(b) - len(vh); {
-	case version >= 1<<versionBits || n < 0 || n > 1 || n == 1 && b[len(vh)] > maxSplit:
+	if version >= 1<<versionBits || len(b) != len(vh) && len(b) != len(vh)+3 {
 		return Hash{}, 0, false
-	case n == 1:
-		return Hash(b[:len(vh)]), inPage(version, int(b[len(vh)])), true
 	}
-	return Hash(b), alone(version), true
+	if copy(vh[:], b); len(b) == len(vh) {
+		return vh, alone(version), true
+	}
+	page := uint64(b[32])<<16 | uint64(b[33])<<8 | uint64(b[34])
+	return vh, inPage(version, page), 0 < page && page <= maxPage
 }
 
-// pages returns the pages with the records of the changes, sorted by key, that bring
-// new keys.
+// pages returns the pages with the records of the changes, which are sorted by key.
 func pages(changes []change) []backend.Write {
 	var out []backend.Write
 	for i := range changes {
 		c := &changes[i]
-		if c.old > 0 {
+		if c.at.page() == 0 {
 			continue
 		}
 		key := c.at.key(&c.key)
@@ -128,7 +126,7 @@ func (s *Snapshot) raw(l *leaf) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading record %x: %w", l.key, err)
 	}
-	if !l.at.isAlone() {
+	if l.at.page() > 0 {
 		page := value
 		value = nil
 		if err := scanPage(page, func(key *Hash, record []byte) bool {

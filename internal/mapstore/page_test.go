@@ -8,7 +8,7 @@ import (
 )
 
 // An address leads from what is stored of a leaf to the key of its record, of which
-// pageRecords or so share one.
+// pageRecords share one.
 func TestAddress(t *testing.T) {
 	key := Hash{0xff, 0xff, 0xff}
 	for _, test := range []struct {
@@ -17,12 +17,12 @@ func TestAddress(t *testing.T) {
 		tail []byte // of what is stored of the leaf
 	}{
 		{alone(7), recordKey(7, key), nil},
-		{paged(7, 1), pageKey(7, 0), []byte{0}},
-		{paged(7, 16), pageKey(7, 0), []byte{0}},
-		{paged(7, 17), pageKey(7, 0x8000), []byte{1}},
-		{paged(7, 3000), pageKey(7, 0xff00), []byte{8}},
-		{paged(7, 1<<30), pageKey(7, 0xffff), []byte{16}},
-		{paged(1<<56-1, 33), pageKey(1<<56-1, 0xc000), []byte{2}},
+		{paged(7, 0), pageKey(7, 1), []byte{0, 0, 1}},
+		{paged(7, 15), pageKey(7, 1), []byte{0, 0, 1}},
+		{paged(7, 16), pageKey(7, 2), []byte{0, 0, 2}},
+		{paged(1<<44-1, 300*16), pageKey(1<<44-1, 301), []byte{0, 1, 45}},
+		{paged(7, (1<<20-2)*16), pageKey(7, 1<<20-1), []byte{15, 255, 255}},
+		{paged(7, (1<<20-1)*16), recordKey(7, key), nil},
 	} {
 		if got := test.at.key(&key); !bytes.Equal(got, test.want) {
 			t.Errorf("%x leads to %x, want %x", test.at, got, test.want)
@@ -36,25 +36,33 @@ func TestAddress(t *testing.T) {
 			t.Errorf("%x is read as %x, %t", test.at, at, ok)
 		}
 	}
-	for n, value := range map[string][]byte{"short": make([]byte, 31), "long": make([]byte, 34), "split": append(make([]byte, 32), 17)} {
+	hash := make([]byte, 32)
+	for name, value := range map[string][]byte{
+		"short": hash[1:], "long": append(hash, 0, 0, 0, 1), "between": append(hash, 1),
+		"page 0": append(hash, 0, 0, 0), "page too large": append(hash, 16, 0, 0),
+	} {
 		if _, _, ok := parseLeafValue(value, 7); ok {
-			t.Errorf("%s: read", n)
+			t.Errorf("%s: read", name)
 		}
 	}
-	if _, _, ok := parseLeafValue(make([]byte, 32), 1<<56); ok {
+	if _, _, ok := parseLeafValue(hash, 1<<44); ok {
 		t.Error("version too large: read")
 	}
 }
 
-// The records of new keys are in pages, all of them and no other, of about
-// pageRecords each; those of the rest are alone.
+// The records of new keys are in pages, all of them and no other, of
+// pageRecords each, however much their keys have in common; those of the rest are alone.
 func TestPages(t *testing.T) {
 	for _, n := range []int{1, 16, 17, 500, 5000} {
 		tr := newTrie(t)
 		tr.put([]Hash{{0}, {0x80}})
 		keys := []Hash{{0}, {0x80}}
 		for i := range n {
-			keys = append(keys, Hash(bytes.Repeat(binary.BigEndian.AppendUint32(nil, uint32(i+1)*0x9e3779b1), 8)))
+			k := Hash(bytes.Repeat(binary.BigEndian.AppendUint32(nil, uint32(i+1)*0x9e3779b1), 8))
+			if i%2 == 1 {
+				clear(k[1:20])
+			}
+			keys = append(keys, k)
 		}
 		out := tr.put(keys)
 		records, pages, lone := 0, 0, 0
@@ -77,7 +85,7 @@ func TestPages(t *testing.T) {
 				}
 			}
 		}
-		if records != n || lone != 2 || pages > 1+n/8 || pages < n/pageRecords {
+		if records != n || lone != 2 || pages != (n+pageRecords-1)/pageRecords {
 			t.Errorf("%d records in %d pages, and %d alone, want %d and 2", records, pages, lone, n)
 		}
 		tr.check(tr.latest, keys)

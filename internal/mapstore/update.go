@@ -69,15 +69,10 @@ func (u updater) run(top *tile, changes []change) (*tile, outcome, error) {
 func (u updater) address(changes []change) {
 	added := 0
 	for i := range changes {
-		if changes[i].old == 0 {
-			added++
-		}
-	}
-	for i := range changes {
-		if c := &changes[i]; c.old == 0 {
+		c := &changes[i]
+		if c.at = alone(u.version); c.old == 0 {
 			c.at = paged(u.version, added)
-		} else {
-			c.at = alone(u.version)
+			added++
 		}
 	}
 }
@@ -261,8 +256,8 @@ func (u updater) putRead(t *tile, i int, p path, changes []change, out *outcome)
 	return changed, nil
 }
 
-// write writes the leaf and the record of a change, or counts its key if it is new:
-// then the record is in a page.
+// write writes the leaf of a change, and its record unless that is in a page, and
+// counts its key if it is new.
 func (u updater) write(c *change, out *outcome) {
 	if c.old == 0 {
 		out.keys++
@@ -271,13 +266,14 @@ func (u updater) write(c *change, out *outcome) {
 		return
 	}
 	out.writes = append(out.writes, backend.Write{Key: leafKey(c.key, u.version), Value: c.at.leafValue(&c.vh)})
+	if c.at.page() == 0 {
+		out.writes = append(out.writes,
+			backend.Write{Key: c.at.key(&c.key), Value: appendStored(nil, c.record.ns, c.record.stored)})
+	}
 	if c.old == 0 {
 		return
 	}
-	out.writes = append(out.writes,
-		backend.Write{Key: recordKey(u.version, c.key), Value: appendStored(nil, c.record.ns, c.record.stored)})
-	out.stale = append(out.stale, leafKey(c.key, c.old.version()))
-	if c.old.isAlone() {
+	if out.stale = append(out.stale, leafKey(c.key, c.old.version())); c.old.page() == 0 {
 		out.stale = append(out.stale, c.old.key(&c.key))
 	}
 }
