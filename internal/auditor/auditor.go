@@ -138,7 +138,10 @@ type Auditor struct {
 	witness *witness.Witness
 	handler http.Handler
 	end     context.CancelFunc
-	work    sync.WaitGroup // what requests have begun
+
+	mu     sync.Mutex // guards closed, and that nothing is added to work behind it
+	closed bool
+	work   sync.WaitGroup // what requests have begun
 }
 
 // Open opens the copies. It fails as mirror.Open does.
@@ -217,8 +220,23 @@ func (a *Auditor) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// begin runs f, which may go on when the request that wants it has ended. It does
+// not, and says so, once Close has been called: requests may still come then, and the
+// copies are being released.
+func (a *Auditor) begin(f func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.work.Go(f)
+	}
+	return !a.closed
+}
+
 // Close ends what requests have begun, and releases the copies.
 func (a *Auditor) Close() error {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
 	a.end()
 	a.work.Wait()
 	var errs []error

@@ -154,7 +154,7 @@ func (f *follower) collect(ctx context.Context) error {
 	if err == nil {
 		err = f.paid(ctx, held)
 	}
-	f.a.work.Go(func() { f.forward(f.life) })
+	f.a.begin(func() { f.forward(f.life) })
 	return err
 }
 
@@ -202,10 +202,13 @@ func (f *follower) hold(ctx context.Context, note []byte) error {
 	}
 	// It does not end with the request: the log asks again, and then it is done.
 	done := make(chan error, 1)
-	f.a.work.Go(func() {
+	if !f.a.begin(func() {
 		defer f.release()
 		done <- f.extend(f.life, note)
-	})
+	}) {
+		f.release()
+		return f.notYet("the auditor ends")
+	}
 	select {
 	case err := <-done:
 		return err

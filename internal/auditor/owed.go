@@ -91,7 +91,7 @@ func (f *follower) take(ctx context.Context, envelope, note []byte) (*client.Hel
 	if o, err = f.keep(o); err != nil {
 		return nil, err
 	}
-	f.a.work.Go(func() { f.forward(f.life) })
+	f.a.begin(func() { f.forward(f.life) })
 	return o.answer(f.Origin), nil
 }
 
