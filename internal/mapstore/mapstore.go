@@ -15,7 +15,8 @@
 // the leaves and the records that it changes under its own version, and nothing
 // else of the map, however large that is. So all versions are read in the same
 // way. What a version supersedes is listed for pruning, and deleted by a later
-// batch once no retained version needs it, a bounded amount at a time.
+// batch once no retained version needs it, a bounded amount at a time; only the
+// first record of a map key, which shares a page with others, stays.
 //
 // # Layout
 //

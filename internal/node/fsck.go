@@ -68,8 +68,8 @@ func FsckHashes(ctx context.Context, dir string, log *slog.Logger, progress func
 	return origin, size, err
 }
 
-// withStore opens the store of the node in dir, which is to be there. The origin is "" if there is no
-// such node.
+// withStore opens the store of the node in dir, and makes none. The origin is "" if
+// there is no such node.
 func withStore(ctx context.Context, dir string, log *slog.Logger, check func(origin string, store *embedded.Store, root backend.Root) error) (origin string, err error) {
 	cfg, err := ReadConfig(dir)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // CheckLeaves reads the leaf records of a tree, all of them, and its indexes by
-// identity and by Merkle leaf hash. It calls fn for each leaf,
-// and fails with ErrDamaged at the first thing that does not fit.
+// identity and by Merkle leaf hash. It calls fn for each leaf, and fails with
+// ErrDamaged at the first thing that does not fit.
 func (p *Provider) CheckLeaves(ctx context.Context, tree int64, fn func(*trillian.LogLeaf) error) (err error) {
 	snap, err := p.snapshot()
 	if err != nil {

@@ -242,7 +242,7 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 
 // leavesApart makes Pebble end a table where leaf records begin and where they end.
 // Those are most of the bytes and come in the order of their keys: tables of nothing
-// else are moved down the levels, not merged with those of keys that lie anywhere.
+// else can be moved down the levels, but for those that lie beside what is merged.
 func leavesApart(start []byte) (pebble.SpanPolicy, []byte, error) {
 	for _, end := range []byte{spaceLeaf, spaceLeaf + 1} {
 		if start[0] < end {
