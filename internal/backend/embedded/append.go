@@ -183,8 +183,7 @@ func logLeaves(first uint64, leaves [][]byte) []*trillian.LogLeaf {
 }
 
 // identity returns the leaf identity hash: the index, eight bytes big-endian. Equal
-// leaves may follow each other: whether they should is not the store's business. What
-// comes in this order is appended to the index of identities, and not merged into it.
+// leaves may follow each other: whether they should is not the store's business.
 func identity(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
 
 // Swap implements backend.Backend.
