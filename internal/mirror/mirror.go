@@ -132,7 +132,7 @@ func Open(ctx context.Context, cfg Config) (*Mirror, error) {
 	m := &Mirror{cfg: cfg, cache: &mapstore.Cache{Versions: cmp.Or(cfg.Versions, 2)}, chunk: chunkBundles}
 	var err error
 	m.store, err = embedded.Open(ctx, embedded.Options{
-		Dir: cfg.Dir, FS: cfg.FS, Logger: cfg.Logger, MemTableSize: memTableSize, CacheSize: cacheSize, Copying: true,
+		Dir: cfg.Dir, FS: cfg.FS, Logger: cfg.Logger, MemTableSize: memTableSize, CacheSize: cacheSize,
 	})
 	if err != nil {
 		return nil, m.explainOpen(ctx, err)

@@ -72,8 +72,6 @@ type Options struct {
 	// 32 MiB and 128 MiB. Tests make them small.
 	MemTableSize uint64
 	CacheSize    int64
-	// Copying says that much is written in a row and little read meanwhile.
-	Copying bool
 }
 
 // Store is a backend.Backend in a directory.
@@ -102,7 +100,7 @@ var _ backend.Backend = (*Store)(nil)
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	p, err := provider.Open(opts.Dir, provider.Options{
 		FS: opts.FS, Logger: opts.Logger,
-		MemTableSize: opts.MemTableSize, CacheSize: opts.CacheSize, Copying: opts.Copying,
+		MemTableSize: opts.MemTableSize, CacheSize: opts.CacheSize,
 	})
 	if err != nil {
 		return nil, err

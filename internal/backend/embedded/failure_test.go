@@ -52,15 +52,18 @@ func on(file string, kinds ...errorfs.OpKind) func(errorfs.Op) bool {
 // directory is opened after a crash.
 func TestFailure(t *testing.T) {
 	for name, match := range map[string]func(errorfs.Op) bool{
-		"log write":      on(".log", errorfs.OpFileWrite),
-		"log sync":       on(".log", errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo),
-		"log creation":   on(".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
-		"table creation": on(".sst", errorfs.OpCreate),
-		"table write":    on(".sst", errorfs.OpFileWrite),
-		"table sync":     on(".sst", errorfs.OpFileSync, errorfs.OpFileSyncData),
-		"manifest write": on("MANIFEST", errorfs.OpFileWrite),
-		"manifest sync":  on("MANIFEST", errorfs.OpFileSync, errorfs.OpFileSyncData),
-		"everything":     func(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsWrite },
+		"log write":       on(".log", errorfs.OpFileWrite),
+		"log sync":        on(".log", errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo),
+		"log creation":    on(".log", errorfs.OpCreate, errorfs.OpReuseForWrite),
+		"table creation":  on(".sst", errorfs.OpCreate),
+		"table write":     on(".sst", errorfs.OpFileWrite),
+		"table sync":      on(".sst", errorfs.OpFileSync, errorfs.OpFileSyncData),
+		"values creation": on(".blob", errorfs.OpCreate),
+		"values write":    on(".blob", errorfs.OpFileWrite),
+		"values sync":     on(".blob", errorfs.OpFileSync, errorfs.OpFileSyncData),
+		"manifest write":  on("MANIFEST", errorfs.OpFileWrite),
+		"manifest sync":   on("MANIFEST", errorfs.OpFileSync, errorfs.OpFileSyncData),
+		"everything":      func(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsWrite },
 	} {
 		t.Run(name, func(t *testing.T) { testFailure(t, &fault{match: match, err: syscall.ENOSPC}) })
 	}
@@ -74,7 +77,7 @@ func testFailure(t *testing.T, f *fault) {
 	}
 	s := backendtest.NewStore(b)
 	for range 5 {
-		leaves, side := backendtest.Batch(uint64(len(s.Appended)), 20, 200)
+		leaves, side := backendtest.Batch(uint64(len(s.Appended)), 20, 600)
 		s.Grow(t, leaves, side...)
 	}
 	v := s.View()
@@ -106,7 +109,7 @@ func growUntilFailure(t *testing.T, s *backendtest.Store) ([][]byte, []backend.W
 	t.Helper()
 	for range 500 {
 		first := uint64(len(s.Appended))
-		leaves, side := backendtest.Batch(first, 20, 200)
+		leaves, side := backendtest.Batch(first, 20, 600)
 		_, err := s.Append(t.Context(), first, leaves, side)
 		if err == nil {
 			s.Expect(t, leaves, side...)
@@ -149,7 +152,8 @@ func wantFailure(t *testing.T, s *backendtest.Store, v backend.View) {
 func TestFailedRead(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	fill(t, mem)
-	f := &fault{match: on(".sst", errorfs.OpOpen, errorfs.OpFileReadAt), err: syscall.EIO}
+	tables, values := on(".sst", errorfs.OpOpen, errorfs.OpFileReadAt), on(".blob", errorfs.OpOpen, errorfs.OpFileReadAt)
+	f := &fault{match: func(op errorfs.Op) bool { return tables(op) || values(op) }, err: syscall.EIO}
 	o := small(crashcam.Inject(mem, f))
 	f.on.Store(true)
 	if _, err := embedded.Open(t.Context(), o); err == nil {
@@ -224,7 +228,7 @@ func fill(t *testing.T, fs vfs.FS) {
 		t.Fatal(err)
 	}
 	s := backendtest.NewStore(b)
-	leaves, side := backendtest.Batch(0, 20, 200)
+	leaves, side := backendtest.Batch(0, 20, 600)
 	s.Grow(t, leaves, side...)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -238,7 +242,7 @@ func TestPairsOfFaults(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	fill(t, mem)
 	whole := backendtest.NewStore(nil)
-	leaves, side := backendtest.Batch(0, 20, 200)
+	leaves, side := backendtest.Batch(0, 20, 600)
 	whole.Expect(t, leaves, side...)
 	var last int64
 	faulty(t, mem, whole, math.MaxInt64, &last)
@@ -247,7 +251,7 @@ func TestPairsOfFaults(t *testing.T) {
 			mem := vfs.NewCrashableMem()
 			fill(t, mem)
 			s := backendtest.NewStore(nil)
-			leaves, side := backendtest.Batch(0, 20, 200)
+			leaves, side := backendtest.Batch(0, 20, 600)
 			s.Expect(t, leaves, side...)
 			for _, n := range []int64{i, j} {
 				mem = faulty(t, mem, s, n, &last)

@@ -37,7 +37,7 @@ func (d disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 		}
 	}
 	f, err := d.checked(d.FS.Create(name, c))
-	if err == nil && strings.HasSuffix(name, ".sst") {
+	if err == nil && (strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob")) {
 		f = &table{File: f, w: bufio.NewWriterSize(f, tableBuffer)}
 	}
 	return f, err
@@ -93,7 +93,8 @@ func (f file) SyncTo(length int64) (bool, error) {
 
 func (f file) Close() error { return f.h.check(f.File.Close()) }
 
-// tableBuffer is how much of a table is written at once. Pebble writes 4 KiB,
+// tableBuffer is how much of a table, or a file of values, is written at once. Pebble
+// writes 4 KiB,
 // for which a system call costs five times as much a byte.
 const tableBuffer = 128 << 10
 

@@ -65,7 +65,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -108,9 +110,6 @@ type Options struct {
 	// CacheSize is the size of the block cache in bytes; 0 means 128 MiB, or
 	// eight memtables.
 	CacheSize int64
-	// Copying says that much is written in a row and little read meanwhile: then
-	// new tables are merged with old ones less often.
-	Copying bool
 }
 
 // Provider is an open store. Its methods are safe for concurrent use.
@@ -193,13 +192,17 @@ func (p *Provider) checkLayout() error {
 	return nil
 }
 
-// The number of tables that a read may have to look into, beside those of the
-// levels below, before they are merged: Pebble's 4 is for those who read more than
-// they write. Merging costs up to as much processor time as all other writing.
-const (
-	normalL0  = 8
-	copyingL0 = 32
-)
+// mergeDepth is the number of tables that a read may have to look into, beside those
+// of the levels below, before they are merged; two count for each time that a memtable
+// is written. Pebble's 4 is for those who read more than they write: their filters
+// answer most look-ups, and merging would take as much of the processor as all other
+// writing.
+const mergeDepth = 16
+
+// largeValue is the size of the values that Pebble keeps in files of their own. Merging
+// tables does not write them again: leaves, and what else is large, are nearly all of
+// the bytes, and are written once.
+const largeValue = 512
 
 // blockSize is what is compressed, and read, at once: Pebble's 4 KiB have two leaves.
 // Larger blocks take less of the disk and of the time for merging; but with 16 KiB
@@ -219,7 +222,6 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 		MemTableSize:                opts.MemTableSize,
 		MemTableStopWritesThreshold: 4,
 		CacheSize:                   opts.CacheSize,
-		LBaseMaxBytes:               max(64<<20, 4*int64(opts.MemTableSize)),
 		Logger:                      h,
 		EventListener: &pebble.EventListener{
 			BackgroundError: h.stop,
@@ -228,11 +230,8 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 	}
 	o.TargetFileSizes[0] = 8 << 20
 	o.Experimental.SpanPolicyFunc = leavesApart
-	l0 := normalL0
-	if opts.Copying {
-		l0 = copyingL0
-	}
-	o.L0CompactionThreshold, o.L0StopWritesThreshold = l0, 3*l0
+	o.Experimental.ValueSeparationPolicy = largeApart
+	o.L0CompactionThreshold, o.L0StopWritesThreshold = mergeDepth, 3*mergeDepth
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = blockSize
@@ -240,9 +239,20 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 	return o
 }
 
+// largeApart is the policy for large values. Those that are many come in the order of
+// their keys and are not deleted, so that merging tables takes nothing from where they
+// lie together, however many such files a table has values in; and the files hold
+// little that is gone: what a node overwrites with each batch, once for each memtable.
+func largeApart() pebble.ValueSeparationPolicy {
+	return pebble.ValueSeparationPolicy{
+		Enabled: true, MinimumSize: largeValue, MaxBlobReferenceDepth: math.MaxInt32,
+		RewriteMinimumAge: time.Hour, TargetGarbageRatio: 0.5,
+	}
+}
+
 // leavesApart makes Pebble end a table where leaf records begin and where they end.
-// Those are most of the bytes and come in the order of their keys: tables of nothing
-// else can be moved down the levels, but for those that lie beside what is merged.
+// Those come in the order of their keys: tables of nothing else can be moved down the
+// levels, but for those that lie beside what is merged.
 func leavesApart(start []byte) (pebble.SpanPolicy, []byte, error) {
 	for _, end := range []byte{spaceLeaf, spaceLeaf + 1} {
 		if start[0] < end {

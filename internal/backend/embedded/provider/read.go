@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"sort"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/trillian"
@@ -43,7 +45,8 @@ func (t *readTX) Close() error {
 }
 
 // get copies the value of key, or returns nil if there is none.
-func get(r pebble.Reader, key []byte) ([]byte, error) {
+func get(r pebble.Reader, key []byte) (value []byte, err error) {
+	defer explain(&err)
 	v, c, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -57,6 +60,7 @@ func get(r pebble.Reader, key []byte) ([]byte, error) {
 
 // scan calls f for each key in [from, to) until it returns false or an error.
 func scan(r pebble.Reader, from, to []byte, f func(key, value []byte) (bool, error)) (err error) {
+	defer explain(&err)
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return err
@@ -72,6 +76,21 @@ func scan(r pebble.Reader, from, to []byte, f func(key, value []byte) (bool, err
 		}
 	}
 	return it.Error()
+}
+
+// explain says of an error in reading that the store is damaged if a file of large
+// values is: of one that is gone Pebble says no more than that, and on one whose end
+// is damaged it panics.
+func explain(err *error) {
+	if r := recover(); r != nil {
+		if s, _ := r.(string); !strings.HasPrefix(s, "unknown metadata type") {
+			panic(r)
+		}
+		*err = fmt.Errorf("%w: a file of values cannot be opened", ErrDamaged)
+	}
+	if errors.Is(*err, fs.ErrNotExist) {
+		*err = fmt.Errorf("%w: %w", ErrDamaged, *err)
+	}
 }
 
 // LatestSignedLogRoot fails with storage.ErrTreeNeedsInit on a fresh tree.
