@@ -31,13 +31,19 @@ func (s *stub) stub() stub { return *s }
 // whenever it is used.
 type held struct {
 	stubs []stub // sorted
-	// quarters are the tops of the stubs by the two bits after the bucket's path, so
-	// that a change leads to a quarter of the hashing. It is nil if they are few.
-	quarters *[4]Hash
+	// parts are the tops of the stubs by the bits after the bucket's path, so that a
+	// change leads to an eighth of the hashing. It is nil if they are few.
+	parts *[1 << partBits]Hash
 }
 
-// quartersFrom is the number of stubs from which the quarters are worth their memory.
-const quartersFrom = 16
+// partBits is the number of bits by which a held bucket is divided into parts.
+const partBits = 3
+
+// partsFrom is the number of stubs from which the parts are worth their memory.
+const partsFrom = 16
+
+// partSet says which parts of a bucket change.
+type partSet [1 << partBits]bool
 
 // has reports whether key may be in the bucket: false is certain.
 func (h *held) has(key *Hash) bool {
@@ -45,14 +51,14 @@ func (h *held) has(key *Hash) bool {
 	return found
 }
 
-// quarter returns in which quarter of a bucket at bit d a tag is.
-func quarter(tag uint64, d int) int { return int(tag >> (62 - d) & 3) }
+// part returns in which part of a bucket at bit d a tag is.
+func part(tag uint64, d int) int { return int(tag << d >> (64 - partBits)) }
 
 // hold returns stubs, which are sorted, as a bucket at bit d, or nil if that cannot
-// be held. The quarters of old, unless it is nil, are those of the new bucket but
-// for the ones in changed.
-func hold(stubs []stub, d int, old *held, changed [4]bool) *held {
-	if d > 62 {
+// be held. The parts of old, unless it is nil, are those of the new bucket but for
+// the ones in changed.
+func hold(stubs []stub, d int, old *held, changed partSet) *held {
+	if d > 64-partBits {
 		return nil
 	}
 	for i := 1; i < len(stubs); i++ {
@@ -61,50 +67,46 @@ func hold(stubs []stub, d int, old *held, changed [4]bool) *held {
 		}
 	}
 	h := &held{stubs: stubs}
-	if len(stubs) < quartersFrom {
+	if len(stubs) < partsFrom {
 		return h
 	}
-	h.quarters = new([4]Hash)
-	for q := range h.quarters {
-		if old != nil && old.quarters != nil && !changed[q] {
-			h.quarters[q] = old.quarters[q]
-			continue
+	h.parts = new([1 << partBits]Hash)
+	for i, from := 0, 0; i < len(h.parts); i++ {
+		to := from
+		for to < len(stubs) && part(stubs[to].tag, d) == i {
+			to++
 		}
-		h.quarters[q] = top(h.quarter(q, d), d+2)
+		if old != nil && old.parts != nil && !changed[i] {
+			h.parts[i] = old.parts[i]
+		} else {
+			h.parts[i] = top(stubs[from:to], d+partBits)
+		}
+		from = to
 	}
 	return h
 }
 
-// quarter returns the stubs in a quarter.
-func (h *held) quarter(q, d int) []stub {
-	from := 0
-	for from < len(h.stubs) && quarter(h.stubs[from].tag, d) < q {
-		from++
-	}
-	to := from
-	for to < len(h.stubs) && quarter(h.stubs[to].tag, d) == q {
-		to++
-	}
-	return h.stubs[from:to]
-}
-
 // top returns the hash of the subtree of the bucket, which begins at bit d.
 func (h *held) top(d int) Hash {
-	if h.quarters == nil {
+	if h.parts == nil {
 		return top(h.stubs, d)
 	}
-	zero, one := split(h.stubs, d)
-	// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
-	return statusmap.NodeHash(half(zero, h.quarters[0], h.quarters[1]), half(one, h.quarters[2], h.quarters[3]))
+	return topOf(h.stubs, d, h.parts[:])
 }
 
-// half returns the top of the stubs whose halves have the tops zero and one.
-func half(stubs []stub, zero, one Hash) Hash {
+// topOf returns the hash of the subtree of the stubs, which begins at bit d, where
+// parts are the tops of all its parts.
+func topOf(stubs []stub, d int, parts []Hash) Hash {
 	if len(stubs) < 2 {
-		return top(stubs, 0)
+		return top(stubs, d)
 	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	zero, one := split(stubs, d)
+	half := len(parts) / 2
 	// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
-	return statusmap.NodeHash(zero, one)
+	return statusmap.NodeHash(topOf(zero, d+1, parts[:half]), topOf(one, d+1, parts[half:]))
 }
 
 // indexTag returns where a tag is, or would be.

@@ -192,7 +192,7 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome) (changed, ok bool) {
 	old := t.slots[i].held
 	next := append(make([]stub, 0, len(old.stubs)+len(changes)), old.stubs...)
-	var quarters [4]bool
+	var parts partSet
 	before := *out
 	for j := range changes {
 		c := &changes[j]
@@ -208,7 +208,7 @@ func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome)
 		default:
 			next[at] = c.stub()
 		}
-		quarters[quarter(next[at].tag, 4*p.n)], changed = true, true
+		parts[part(next[at].tag, 4*p.n)], changed = true, true
 		u.write(c, out)
 	}
 	switch {
@@ -216,7 +216,7 @@ func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome)
 	case len(next) > bucketMax:
 		place(t, i, p, next, u.holds)
 	default:
-		h := hold(next, 4*p.n, old, quarters)
+		h := hold(next, 4*p.n, old, parts)
 		top := h.top(4 * p.n)
 		if !u.holds(p) {
 			h = nil
