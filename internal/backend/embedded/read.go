@@ -119,9 +119,10 @@ func (s *Store) ConsistencyProof(ctx context.Context, from, to uint64) ([]backen
 // of tables, and reads every node from it.
 func (s *Store) path(pic *picture, want proof.Nodes) ([]backend.Hash, error) {
 	nodes := make([][]byte, len(want.IDs))
+	var g group
 	for i, id := range want.IDs {
 		var err error
-		if nodes[i], err = s.nodes.get(pic, s.tree.TreeId, id); err != nil {
+		if nodes[i], err = s.nodes.get(pic, s.tree.TreeId, id, &g); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -158,16 +159,13 @@ func nodes(r pebble.Reader, tree int64, level uint, first, n uint64) ([][hashLen
 	}
 	next, end := compact.NodeID{Level: level, Index: first}, first+n
 	hashes := make([][hashLen]byte, 0, n)
-	to := rowKey(tree, compact.NodeID{Level: level, Index: end - 1})
-	err := scan(r, rowKey(tree, next), append(to, 0), func(key, value []byte) (bool, error) {
-		if lastUint64(key) != next.Index/rowLen {
-			return false, nil
-		}
+	// take takes what is wanted of the i-th row, and reports whether it is all there.
+	take := func(i uint64, value []byte) (bool, error) {
 		var row row
 		if err := row.parse(value); err != nil {
 			return false, err
 		}
-		for next.Index < end && next.Index/rowLen == lastUint64(key) {
+		for next.Index < end && next.Index/rowLen == i {
 			hash := row.get(next.Index)
 			if hash == nil {
 				return false, nil
@@ -176,7 +174,23 @@ func nodes(r pebble.Reader, tree int64, level uint, first, n uint64) ([][hashLen
 			next.Index++
 		}
 		return true, nil
-	})
+	}
+	from, to := rowKey(tree, next), rowKey(tree, compact.NodeID{Level: level, Index: end - 1})
+	var err error
+	if bytes.Equal(from, to) {
+		// A look-up reads fewer tables than an iterator, which cannot ask their filters.
+		var value []byte
+		if value, err = get(r, from); value != nil {
+			_, err = take(next.Index/rowLen, value)
+		}
+	} else {
+		err = scan(r, from, append(to, 0), func(key, value []byte) (bool, error) {
+			if lastUint64(key) != next.Index/rowLen {
+				return false, nil
+			}
+			return take(lastUint64(key), value)
+		})
+	}
 	if err == nil && next.Index != end {
 		err = noNode(tree, next)
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/trillian"
-	"github.com/transparency-dev/merkle/compact"
 )
 
 // Snapshot is the store as of one moment, read-only and safe for concurrent
@@ -57,14 +56,6 @@ func (s *Snapshot) Nodes(tree int64, level uint, first, n uint64) ([][32]byte, e
 		return nil, err
 	}
 	return nodes(s.snap, tree, level, first, n)
-}
-
-// Node returns the hash of one node, and fails if it is not stored.
-func (s *Snapshot) Node(tree int64, id compact.NodeID) ([]byte, error) {
-	if err := s.p.Err(); err != nil {
-		return nil, err
-	}
-	return node(s.snap, tree, id)
 }
 
 // Leaves returns the values of up to n leaves from first on: at least one, and

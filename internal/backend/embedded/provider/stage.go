@@ -55,9 +55,14 @@ func (s *Stage) do(f func() error) error {
 	return s.err
 }
 
-// ReadWriteTransaction runs f in the Stage.
+// ReadWriteTransaction runs f in the Stage. The leaves that f dequeues from a
+// PREORDERED_LOG tree are without their values: they are integrated by their hashes.
 func (s *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f storage.LogTXFunc) error {
-	return s.do(func() error { return f(ctx, newLogTX(s.b, tree)) })
+	return s.do(func() error {
+		tx := newLogTX(s.b, tree)
+		tx.plain = tree.GetTreeType() == trillian.TreeType_PREORDERED_LOG
+		return f(ctx, tx)
+	})
 }
 
 // AddSequencedLeaves stages leaves, which are found by their indexes from then on,

@@ -21,8 +21,8 @@ type logTX struct {
 	w *pebble.Batch
 	// dequeued is the place after the last queued leaf handed out.
 	dequeued uint64
-	// plain says that leaves are found by their index alone; see
-	// Stage.AddSequencedLeaves.
+	// plain says that leaves are found by their index alone, and integrated by their
+	// hashes alone; see Stage.
 	plain bool
 }
 
@@ -155,7 +155,30 @@ func (t *logTX) DequeueLeaves(ctx context.Context, limit int, _ time.Time) ([]*t
 	if err != nil {
 		return nil, err
 	}
+	if t.plain {
+		return t.heads(size, uint64(limit))
+	}
 	leaves, _, err := t.leaves(size, uint64(limit), math.MaxUint64)
+	return leaves, err
+}
+
+// heads reads up to count leaves in a row from start on, without their values.
+func (t *logTX) heads(start, count uint64) ([]*trillian.LogLeaf, error) {
+	var leaves []*trillian.LogLeaf
+	from, to := leafKey(t.tree.TreeId, start), after(prefix(spaceLeaf, t.tree.TreeId, 0))
+	err := scan(t.r, from, to, func(key, value []byte) (bool, error) {
+		if n := uint64(len(leaves)); n == count || lastUint64(key) != start+n {
+			return false, nil
+		}
+		l, err := parseRecord(value, lastUint64(key))
+		if err != nil {
+			return false, err
+		}
+		l.MerkleLeafHash, l.LeafIdentityHash = bytes.Clone(l.MerkleLeafHash), bytes.Clone(l.LeafIdentityHash)
+		l.LeafValue, l.ExtraData = nil, nil
+		leaves = append(leaves, l)
+		return true, nil
+	})
 	return leaves, err
 }
 
