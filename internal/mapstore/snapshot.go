@@ -212,10 +212,10 @@ func (s *Snapshot) walk(key *Hash, siblings *[]Hash) (site, bool) {
 // or 0 if there is nothing.
 func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, address, error) {
 	at, ok := s.walk(&key, nil)
-	if !ok || at.held != nil && !at.held.has(&key) {
+	if !ok || at.held != nil && !at.held.has(&key, 4*at.path.n) {
 		return stored{}, 0, nil
 	}
-	if st, from, err := s.fromHeld(at.held, ns, key); from > 0 || err != nil {
+	if st, from, err := s.fromHeld(at, ns, key); from > 0 || err != nil {
 		return st, from, err
 	}
 	b, err := s.bucket(at.path, at.top)
@@ -233,13 +233,14 @@ func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, address, error) {
 	return st, b[i].at, err
 }
 
-// fromHeld returns the record at key, and its address, if h, which may be nil, has a
+// fromHeld returns the record at key, and its address, if the bucket is held and has a
 // stub that leads there. Otherwise the address is 0, and nothing is said about key.
-func (s *Snapshot) fromHeld(h *held, ns mapfn.NS, key Hash) (stored, address, error) {
+func (s *Snapshot) fromHeld(in site, ns mapfn.NS, key Hash) (stored, address, error) {
+	h := in.held
 	if h == nil {
 		return stored{}, 0, nil
 	}
-	i, found := indexTag(h.stubs, tagOf(&key))
+	i, found := indexTag(h.stubs, tagOf(&key), 4*in.path.n)
 	if !found {
 		return stored{}, 0, nil
 	}
@@ -317,7 +318,7 @@ func (s *Snapshot) prove(ns mapfn.NS, key Hash) ([]byte, statusmap.Proof, error)
 // a bucket, and returns the record.
 func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (stored, error) {
 	d, want := 4*at.path.n, &leaf{key: key}
-	st, from, err := s.fromHeld(at.held, ns, key)
+	st, from, err := s.fromHeld(at, ns, key)
 	if err != nil {
 		return stored{}, err
 	}

@@ -196,7 +196,7 @@ func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome)
 	before := *out
 	for j := range changes {
 		c := &changes[j]
-		at, found := indexTag(next, tagOf(&c.key))
+		at, found := indexTag(next, tagOf(&c.key), 4*p.n)
 		switch {
 		case found != (c.old > 0):
 			*out = before
