@@ -1,7 +1,7 @@
 package embedded
 
 import (
-	"sync"
+	"sync/atomic"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -10,41 +10,39 @@ import (
 // nodeCache holds the Merkle nodes that many proofs share: of each level, once
 // it has no more than sharedNodes, every node that was asked for. Of an audit
 // path in a tree of a million leaves, 6 nodes are left of 20, in two groups. A node
-// that is stored never changes.
-type nodeCache struct {
-	mu    sync.RWMutex
-	nodes map[compact.NodeID][]byte
-}
+// that is stored never changes. Nobody waits for anybody: all proofs come through here.
+type nodeCache [64]atomic.Pointer[sharedLevel]
 
-// What bounds a nodeCache: about 5 MB.
-const (
-	sharedNodes = 1 << 14
-	cachedNodes = 4 * sharedNodes // twice what the levels of one size have
-)
+// sharedLevel is a level of which all nodes are shared, by index: 128 KiB, and 32
+// bytes for each node that was asked for.
+type sharedLevel [sharedNodes]atomic.Pointer[[32]byte]
+
+const sharedNodes = 1 << 14
 
 // get returns the hash of a node that is complete in pic, perhaps from g. It is not
 // changed.
 func (c *nodeCache) get(pic *picture, tree int64, id compact.NodeID, g *group) ([]byte, error) {
+	level := &c[id.Level]
+	nodes := level.Load()
 	if pic.root.Size>>id.Level > sharedNodes {
+		if nodes != nil { // of when it was small enough
+			level.Store(nil)
+		}
 		return g.node(pic, tree, id)
 	}
-	c.mu.RLock()
-	hash := c.nodes[id]
-	c.mu.RUnlock()
-	if hash != nil {
-		return hash, nil
+	if nodes == nil {
+		nodes = new(sharedLevel)
+		level.Store(nodes)
+	}
+	if hash := nodes[id.Index].Load(); hash != nil {
+		return hash[:], nil
 	}
 	hash, err := g.node(pic, tree, id)
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.nodes == nil || len(c.nodes) == cachedNodes {
-		// Levels that have grown beyond sharedNodes were never taken out.
-		c.nodes = make(map[compact.NodeID][]byte)
-	}
-	c.nodes[id] = hash
+	kept := [32]byte(hash)
+	nodes[id.Index].Store(&kept)
 	return hash, nil
 }
 
