@@ -15,8 +15,9 @@ import (
 // hash for each key that changes.
 const bucketMax = 64
 
-// leaf is a leaf of the map: a key, the leaf's hash, and where its record is. The hash stands for the value hash, from which it follows,
-// because it is what the nodes above are made of, again and again.
+// leaf is a leaf of the map: a key, the leaf's hash, and where its record is. The hash
+// stands for the value hash, from which it follows, because it is what the nodes above
+// are made of, again and again.
 type leaf struct {
 	key, hash Hash
 	at        address // of the record

@@ -178,7 +178,6 @@ func nodes(r pebble.Reader, tree int64, level uint, first, n uint64) ([][hashLen
 	from, to := rowKey(tree, next), rowKey(tree, compact.NodeID{Level: level, Index: end - 1})
 	var err error
 	if bytes.Equal(from, to) {
-		// A look-up reads fewer tables than an iterator, which cannot ask their filters.
 		var value []byte
 		if value, err = get(r, from); value != nil {
 			_, err = take(next.Index/rowLen, value)

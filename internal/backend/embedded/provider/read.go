@@ -44,7 +44,8 @@ func (t *readTX) Close() error {
 	return t.done()
 }
 
-// get copies the value of key, or returns nil if there is none.
+// get copies the value of key, or returns nil if there is none. It reads fewer tables
+// than scan, which cannot ask their filters.
 func get(r pebble.Reader, key []byte) (value []byte, err error) {
 	defer explain(&err)
 	v, c, err := r.Get(key)

@@ -66,8 +66,6 @@ func (s *Snapshot) Leaves(tree int64, first, n uint64) ([][]byte, error) {
 	}
 	tx := readTX{r: s.snap, tree: &trillian.Tree{TreeId: tree}}
 	if n == 1 {
-		// A look-up reads fewer tables than an iterator, which cannot ask their
-		// filters.
 		l, err := tx.leafAt(place{spaceLeaf, first})
 		if err != nil {
 			return nil, err
