@@ -94,8 +94,7 @@ func (f file) SyncTo(length int64) (bool, error) {
 func (f file) Close() error { return f.h.check(f.File.Close()) }
 
 // tableBuffer is how much of a table, or a file of values, is written at once. Pebble
-// writes 4 KiB,
-// for which a system call costs five times as much a byte.
+// writes 4 KiB, for which a system call costs five times as much a byte.
 const tableBuffer = 128 << 10
 
 // table is a file that is written from its beginning to its end, and read by

@@ -67,7 +67,6 @@ import (
 	"log/slog"
 	"math"
 	"sync"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -239,14 +238,15 @@ func pebbleOptions(opts Options, h *health) *pebble.Options {
 	return o
 }
 
-// largeApart is the policy for large values. Those that are many come in the order of
-// their keys and are not deleted, so that merging tables takes nothing from where they
-// lie together, however many such files a table has values in; and the files hold
-// little that is gone: what a node overwrites with each batch, once for each memtable.
+// largeApart is the policy for large values: they are never written again. Those that
+// are many come in the order of their keys and are not deleted, so that merging tables
+// takes nothing from where they lie together, however many files a table has values in;
+// and little is gone of a file: what a node overwrites with each batch, once for each
+// memtable. So nothing reads them behind our calls, where a panic of Pebble's on a
+// damaged one would end the process; see explain.
 func largeApart() pebble.ValueSeparationPolicy {
 	return pebble.ValueSeparationPolicy{
-		Enabled: true, MinimumSize: largeValue, MaxBlobReferenceDepth: math.MaxInt32,
-		RewriteMinimumAge: time.Hour, TargetGarbageRatio: 0.5,
+		Enabled: true, MinimumSize: largeValue, MaxBlobReferenceDepth: math.MaxInt32, TargetGarbageRatio: 1,
 	}
 }
 
