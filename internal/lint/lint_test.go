@@ -3,9 +3,13 @@ package lint
 import (
 	"crypto/ed25519"
 	"crypto/x509"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	packageurl "github.com/package-url/packageurl-go"
 
 	"github.com/standing-log/standing/personality/catalogue"
 	"github.com/standing-log/standing/personality/entry"
@@ -365,6 +369,31 @@ func FuzzCanonicalPurl(f *testing.F) {
 	})
 }
 
+// FuzzHasDomain: what is not looked at for want of a domain has no address, and if it
+// is a purl, none of its parts has.
+func FuzzHasDomain(f *testing.F) {
+	for _, s := range []string{"a@1.2.3", "jane@doe.example", "pkg:npm/@a/b@1.0.0", "pkg:generic/a@b.example", "a@1@b.cd", "@1/é.éé"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if hasDomain(s) {
+			return
+		}
+		if mail.MatchString(s) {
+			t.Errorf("%q has an address", s)
+		}
+		u, err := packageurl.FromString(s)
+		if err != nil || strings.Contains(s, "%") {
+			return
+		}
+		for _, part := range append([]string{u.Namespace, u.Name, u.Version, u.Subpath}, slices.Collect(maps.Values(u.Qualifiers.Map()))...) {
+			if mail.MatchString(part) {
+				t.Errorf("%q has an address in %q", s, part)
+			}
+		}
+	})
+}
+
 // TestWalk finds every string with the member that it is, as a decoder does.
 func TestWalk(t *testing.T) {
 	for payload, want := range map[string]reason.Code{
@@ -374,6 +403,8 @@ func TestWalk(t *testing.T) {
 		"{\"x-n\"\n:\t\"030/123 45 678\"}":          reason.PersonalData,
 		`{"x-n":1,"n":["030/123 45 678"]}`:          "",
 		`{"x-n":["030/123 45 678"]}`:                "",
+		`{"x-n":true,"n":"030/123 45 678"}`:         "",
+		`{"n":{"x-n" : "030/123 45 678"}}`:          reason.PersonalData,
 		`{"key":"jane.doe@a.example"}`:              "",
 		`{"key":["jane.doe@a.example"]}`:            reason.PersonalData,
 		`[{"pop":"x"},"jane.doe@a.example"]`:        reason.PersonalData,
@@ -385,7 +416,7 @@ func TestWalk(t *testing.T) {
 		`{"jane.doe\u0040a.example":{"b":"c"}}`:     reason.PersonalData,
 		`{"a":"b: \"x-n\": ","n":"030/123 45 678"}`: "",
 	} {
-		if err := walk([]byte(payload)); reason.CodeOf(err) != want {
+		if err := walk(payload); reason.CodeOf(err) != want {
 			t.Errorf("%s: %v, want code %q", payload, err, want)
 		}
 	}

@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"bytes"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -23,30 +22,33 @@ func checkPersonal(e *entry.Entry) error {
 			return err
 		}
 	}
-	return walk(e.Payload)
+	return walk(string(e.Payload))
 }
 
 // walk checks each string of a payload. The payload is strict JSON already, so
 // its strings are found without parsing it again: every entry is looked at while
 // its submitter waits.
-func walk(payload []byte) error {
-	name := ""
+func walk(payload string) error {
+	name := "" // of the member whose value begins here; none in an array
 	for {
-		start := bytes.IndexByte(payload, '"')
+		start := strings.IndexByte(payload, '"')
 		if start < 0 {
 			return nil
 		}
+		if start > 0 {
+			name = ""
+		}
 		text, rest, err := cutString(payload[start:])
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case bytes.HasPrefix(bytes.TrimLeft(rest, space), []byte(":")):
-			name = text
+		}
+		value, isName := strings.CutPrefix(skipSpace(rest), ":")
+		if isName {
+			name, rest = text, skipSpace(value)
 			err = checkText(name, false)
-		case string(bytes.Trim(payload[:start], space)) == ":":
+		} else {
 			err = checkString(name, text)
-		default:
-			err = checkString("", text) // an item of an array
+			name = ""
 		}
 		if err != nil {
 			return err
@@ -55,30 +57,35 @@ func walk(payload []byte) error {
 	}
 }
 
-// cutString cuts the string off at whose opening quote b begins.
-func cutString(b []byte) (text string, rest []byte, err error) {
+// cutString cuts the string off at whose opening quote s begins.
+func cutString(s string) (text, rest string, err error) {
 	end, escaped := 1, false
-	for ; end < len(b) && b[end] != '"'; end++ {
-		if b[end] == '\\' {
+	for ; end < len(s) && s[end] != '"'; end++ {
+		if s[end] == '\\' {
 			escaped = true
 			end++
 		}
 	}
-	if end >= len(b) {
-		return "", nil, reason.Errorf(reason.JSONMalformed, "string without end")
+	if end >= len(s) {
+		return "", "", reason.Errorf(reason.JSONMalformed, "string without end")
 	}
 	if !escaped {
-		return string(b[1:end]), b[end+1:], nil
+		return s[1:end], s[end+1:], nil
 	}
-	plain, err := jsontext.AppendUnquote(nil, b[:end+1])
+	plain, err := jsontext.AppendUnquote(nil, s[:end+1])
 	if err != nil {
-		return "", nil, reason.Errorf(reason.JSONMalformed, "%v", err)
+		return "", "", reason.Errorf(reason.JSONMalformed, "%v", err)
 	}
-	return string(plain), b[end+1:], nil
+	return string(plain), s[end+1:], nil
 }
 
-// space is what JSON may have between tokens.
-const space = " \t\r\n"
+// skipSpace skips what JSON may have between tokens.
+func skipSpace(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t' || s[0] == '\r' || s[0] == '\n') {
+		s = s[1:]
+	}
+	return s
+}
 
 // CheckString applies the rules for personal data to a text or a link that is
 // to become a member of a statement. Code: personal-data.
@@ -101,6 +108,9 @@ func checkString(name, s string) error {
 // checkPurlText looks at the parts of a purl one by one: "name@version" as a
 // whole would look like an address.
 func checkPurlText(s string) error {
+	if !strings.Contains(s, "%") && !hasDomain(s) {
+		return nil // nor has a part of it one
+	}
 	u, err := packageurl.FromString(s)
 	if err != nil {
 		return checkMail(s)
@@ -117,17 +127,30 @@ func checkPurlText(s string) error {
 	return nil
 }
 
+// suspect reports whether s has one of the characters without which it has neither
+// address nor number. Most text has none, and every entry is looked at while its
+// submitter waits: the expressions are not asked in vain.
+func suspect(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c == '@' || c == '+' || c == '%' {
+			return true
+		}
+	}
+	return false
+}
+
 // checkText looks for addresses and telephone numbers. In free text, numbers
 // without international prefix count too.
 func checkText(s string, free bool) error {
+	if !free && !suspect(s) {
+		return nil
+	}
 	if plain, err := url.PathUnescape(s); err == nil {
 		s = plain
 	}
 	if err := checkMail(s); err != nil {
 		return err
 	}
-	// Most text has no +, and every entry is looked at while its submitter
-	// waits: the expression is not asked in vain.
 	if !free && !strings.Contains(s, "+") {
 		return nil
 	}
@@ -162,8 +185,15 @@ func countDigits(s string) (n int) {
 	return n
 }
 
+// hasDomain reports whether s has an @ with more behind it than digits and what
+// stands between them in a version: only then can it have a mail address.
+func hasDomain(s string) bool {
+	_, behind, _ := strings.Cut(s, "@")
+	return strings.Trim(behind, "0123456789.-_+@/") != ""
+}
+
 func checkMail(s string) error {
-	if !strings.Contains(s, "@") {
+	if !hasDomain(s) {
 		return nil
 	}
 	for _, hit := range mail.FindAllString(s, -1) {
@@ -204,11 +234,13 @@ func checkLink(s string) error {
 		return reason.Errorf(reason.PersonalData, "link %q names a user", s)
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if _, err := netip.ParseAddr(host); err == nil {
-		return reason.Errorf(reason.PersonalData, "link %q names an IP address", s)
+	top := host[strings.LastIndexByte(host, '.')+1:]
+	if strings.Contains(host, ":") || allDigits(top) {
+		if _, err := netip.ParseAddr(host); err == nil {
+			return reason.Errorf(reason.PersonalData, "link %q names an IP address", s)
+		}
 	}
-	dot := strings.LastIndexByte(host, '.')
-	if dot < 0 || slices.Contains(privateDomains, host[dot+1:]) || allDigits(host[dot+1:]) {
+	if top == host || slices.Contains(privateDomains, top) || allDigits(top) {
 		return reason.Errorf(reason.PersonalData, "link %q names a host of a private network", s)
 	}
 	return nil

@@ -77,14 +77,21 @@ func segments(s string) []string {
 }
 
 func escape(s string) string {
+	if !strings.ContainsFunc(s, special) {
+		return s
+	}
 	var b strings.Builder
 	for i := range len(s) {
-		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("._~:!-", c) >= 0 {
-			b.WriteByte(c)
-		} else {
+		if c := s[i]; special(rune(c)) {
 			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
 		}
 	}
 	return b.String()
+}
+
+// special reports whether r is not one of the characters that stand for themselves.
+func special(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._~:!-", r))
 }
