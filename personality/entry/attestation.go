@@ -122,8 +122,8 @@ func (f *fields) nested(name string, read func(*fields)) bool {
 		return false
 	}
 	n := f.object(f.get(name), name)
-	read(n)
-	f.adopt(n)
+	read(&n)
+	f.adopt(&n)
 	return true
 }
 
@@ -150,9 +150,9 @@ func (f *fields) scopes() []Scope {
 	}
 	var out []Scope
 	for i := 0; i < len(a) && f.err == nil; i++ {
-		n := f.object(a[i], "scopes")
+		n := f.object(a[i].value, "scopes")
 		out = append(out, n.scope())
-		f.adopt(n)
+		f.adopt(&n)
 		if i > 0 && out[i].Purl <= out[i-1].Purl {
 			f.fail(reason.MemberInvalid, "scopes are not sorted by purl")
 		}
@@ -197,10 +197,11 @@ func (f *fields) claims() *Claims {
 	if f.err == nil && len(items) == 0 {
 		f.fail(reason.MemberInvalid, "items is empty")
 	}
+	c.Items = make([]Claim, 0, len(items))
 	for i := 0; i < len(items) && f.err == nil; i++ {
-		n := f.object(items[i], "items")
+		n := f.object(items[i].value, "items")
 		c.Items = append(c.Items, n.claim())
-		f.adopt(n)
+		f.adopt(&n)
 		if i > 0 && c.Items[i].ID <= c.Items[i-1].ID {
 			f.fail(reason.MemberInvalid, "items are not sorted by id")
 		}

@@ -28,7 +28,7 @@ func parseEnvelope(b []byte) (payload []byte, keyID Hash, sig []byte, err error)
 	if len(sigs) != 1 {
 		return nil, Hash{}, nil, reason.Errorf(reason.SignatureCount, "%d signatures", len(sigs))
 	}
-	s := f.object(sigs[0], "signature")
+	s := f.object(sigs[0].value, "signature")
 	hint := s.str("keyid")
 	sigText := s.str("sig")
 	if err := s.done(); err != nil {

@@ -3,8 +3,11 @@ package entry
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/standing-log/standing/personality/reason"
 )
@@ -25,12 +28,15 @@ func (f *fields) fail(code reason.Code, format string, args ...any) {
 
 // object returns a reader of v, whose failures are f's to report through its
 // own done.
-func (f *fields) object(v value, where string) *fields {
-	o, ok := v.(object)
-	if !ok {
+func (f *fields) object(v value, where string) fields {
+	nested := fields{where: where}
+	if v.kind == jsontext.KindBeginObject {
+		nested.o = v.items
+	} else {
 		f.fail(reason.MemberInvalid, "%s is not an object", where)
 	}
-	return &fields{o: o, where: where, err: f.err}
+	nested.err = f.err
+	return nested
 }
 
 // has reports whether the optional member is present.
@@ -41,7 +47,7 @@ func (f *fields) get(name string) value {
 	m := f.o.find(name)
 	if m == nil {
 		f.missing(name)
-		return nil
+		return value{}
 	}
 	m.known = true
 	return m.value
@@ -81,8 +87,7 @@ func (f *fields) skipExtensions() {
 			continue
 		}
 		n++
-		s, ok := m.value.(string)
-		if !ok || len(s) > 1024 || len(m.name) > 64 || n > 16 {
+		if m.kind != jsontext.KindString || len(m.text) > 1024 || len(m.name) > 64 || n > 16 {
 			f.fail(reason.MemberInvalid, "extension members: at most 16, names of 64 bytes, strings of 1,024 bytes")
 		}
 		m.known = true
@@ -90,19 +95,22 @@ func (f *fields) skipExtensions() {
 }
 
 func (f *fields) str(name string) string {
-	s, ok := f.get(name).(string)
-	if !ok {
+	v := f.get(name)
+	if v.kind != jsontext.KindString {
 		f.fail(reason.MemberInvalid, "%s is not a string", name)
+		return ""
 	}
-	return s
+	return v.text
 }
 
-func (f *fields) array(name string) []value {
-	a, ok := f.get(name).([]value)
-	if !ok {
+// array returns the items of an array, which have no names.
+func (f *fields) array(name string) []member {
+	v := f.get(name)
+	if v.kind != jsontext.KindBeginArray {
 		f.fail(reason.MemberInvalid, "%s is not an array", name)
+		return nil
 	}
-	return a
+	return v.items
 }
 
 // match returns a string member of the grammar g.
@@ -135,8 +143,9 @@ func (f *fields) enum(name string, words ...string) string {
 
 // integer returns a member lo <= n < hi.
 func (f *fields) integer(name string, lo, hi int64) uint64 {
-	n, ok := f.get(name).(int64)
-	if f.err == nil && (!ok || n < lo || n >= hi) {
+	v := f.get(name)
+	n, err := strconv.ParseInt(v.text, 10, 64)
+	if f.err == nil && (v.kind != jsontext.KindNumber || err != nil || n < lo || n >= hi) {
 		f.fail(reason.MemberInvalid, "%s is not an integer from %d to %d", name, lo, hi-1)
 	}
 	return uint64(n)
@@ -170,13 +179,12 @@ func (f *fields) strings(name string, min, max int, ok func(string) bool) []stri
 	}
 	out := make([]string, len(a))
 	for i, v := range a {
-		s, isString := v.(string)
-		if !isString || !ok(s) {
+		if v.kind != jsontext.KindString || !ok(v.text) {
 			f.fail(reason.MemberInvalid, "%s: item %d is malformed", name, i)
-		} else if i > 0 && s <= out[i-1] {
+		} else if i > 0 && v.text <= out[i-1] {
 			f.fail(reason.MemberInvalid, "%s is not sorted, or has an item twice", name)
 		}
-		out[i] = s
+		out[i] = v.text
 	}
 	return out
 }

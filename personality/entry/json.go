@@ -23,17 +23,20 @@ const (
 	maxTime    = 1 << 40
 )
 
-// value is a JSON value of the strict profile: a string, int64, bool, []value
-// or object.
-type value any
+// value is a JSON value of the strict profile. Its zero value is none.
+type value struct {
+	kind  jsontext.Kind
+	known bool     // a member that somebody has asked for; see fields
+	text  string   // a string, or a number as it is written
+	items []member // of an object; those of an array have no names
+}
 
 // object is a JSON object: its members in their order, all names distinct.
 type object []member
 
 type member struct {
-	name  string
-	value value
-	known bool // somebody has asked for it; see fields
+	name string
+	value
 }
 
 // find returns the member called name, or nil.
@@ -55,117 +58,121 @@ func parseJSONLimit(b []byte, maxString int) (object, error) {
 	if bytes.HasPrefix(b, []byte("\ufeff")) || !utf8.Valid(b) {
 		return nil, reason.Errorf(reason.JSONEncoding, "byte order mark or invalid UTF-8")
 	}
-	d := &decoder{jsontext.NewDecoder(bytes.NewBuffer(b)), maxString, make([]member, 0, 32)}
+	d := &decoder{jsontext.NewDecoder(bytes.NewBuffer(b)), string(b), maxString, make([]member, 0, 32)}
 	v, err := d.readValue(1)
 	if err != nil {
 		return nil, err
 	}
-	o, ok := v.(object)
-	if !ok {
+	if v.kind != jsontext.KindBeginObject {
 		return nil, reason.Errorf(reason.JSONMalformed, "not a JSON object")
 	}
 	// SPEC: nothing but white space follows the object.
 	if _, err := d.ReadToken(); err != io.EOF {
 		return nil, reason.Errorf(reason.JSONMalformed, "data after the object at byte %d", d.InputOffset())
 	}
-	return o, nil
+	return v.items, nil
 }
 
 // decoder reads values of the strict profile.
 type decoder struct {
 	*jsontext.Decoder
+	text      string // what is decoded: strings are parts of it
 	maxString int
-	members   []member // of the objects that are being read, outer ones first
+	members   []member // of the objects and arrays that are being read, outer ones first
 }
 
 // readValue reads the next value; depth is that of an object or array here.
-func (d *decoder) readValue(depth int) (value, error) {
-	tok, err := d.ReadToken()
-	if err != nil {
-		return nil, jsonError(err)
-	}
-	switch tok.Kind() {
+func (d *decoder) readValue(depth int) (v value, err error) {
+	switch v.kind = d.PeekKind(); v.kind {
 	case jsontext.KindString:
-		return d.checkString(tok.String())
+		v.text, err = d.readString()
+		return v, err
 	case jsontext.KindNumber:
-		return parseInteger(tok.String())
+		v.text, err = d.readNumber()
+		return v, err
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return v, jsonError(err)
+	}
+	switch v.kind {
 	case jsontext.KindTrue, jsontext.KindFalse:
-		return tok.Bool(), nil
+		return v, nil
 	case jsontext.KindNull:
-		return nil, reason.Errorf(reason.JSONNull, "null at byte %d", d.InputOffset())
+		return v, reason.Errorf(reason.JSONNull, "null at byte %d", d.InputOffset())
 	}
 	if depth > maxDepth {
-		return nil, reason.Errorf(reason.JSONDepth, "more than %d levels at byte %d", maxDepth, d.InputOffset())
+		return v, reason.Errorf(reason.JSONDepth, "more than %d levels at byte %d", maxDepth, d.InputOffset())
 	}
-	if tok.Kind() == jsontext.KindBeginArray {
-		return d.readArray(depth)
-	}
-	return d.readObject(depth)
+	v.items, err = d.readItems(v.kind == jsontext.KindBeginObject, depth)
+	return v, err
 }
 
-func (d *decoder) readArray(depth int) (value, error) {
-	items := []value{}
-	for d.PeekKind() != jsontext.KindEndArray {
-		v, err := d.readValue(depth + 1)
-		if err != nil {
+// readItems reads the members of an object, or the items of an array, and its end.
+func (d *decoder) readItems(named bool, depth int) ([]member, error) {
+	first := len(d.members)
+	for k := d.PeekKind(); k != jsontext.KindEndObject && k != jsontext.KindEndArray; k = d.PeekKind() {
+		var m member
+		var err error
+		if named {
+			// The decoder refuses names that are equal after unescaping.
+			if m.name, err = d.readString(); err != nil {
+				return nil, err
+			}
+		}
+		if m.value, err = d.readValue(depth + 1); err != nil {
 			return nil, err
 		}
-		if items = append(items, v); len(items) > maxItems {
-			return nil, reason.Errorf(reason.JSONLimit, "array of more than %d items", maxItems)
+		if d.members = append(d.members, m); len(d.members)-first > maxItems {
+			return nil, reason.Errorf(reason.JSONLimit, "more than %d members or items", maxItems)
 		}
 	}
+	items := slices.Clone(d.members[first:])
+	d.members = d.members[:first]
 	_, err := d.ReadToken()
 	return items, jsonError(err)
 }
 
-func (d *decoder) readObject(depth int) (value, error) {
-	first := len(d.members)
-	for d.PeekKind() != jsontext.KindEndObject {
-		// The decoder refuses names that are equal after unescaping.
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil, jsonError(err)
-		}
-		key := name.String()
-		if _, err := d.checkString(key); err != nil {
-			return nil, err
-		}
-		v, err := d.readValue(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		if d.members = append(d.members, member{name: key, value: v}); len(d.members)-first > maxItems {
-			return nil, reason.Errorf(reason.JSONLimit, "object of more than %d members", maxItems)
-		}
+// readString reads a string, which is a name perhaps.
+func (d *decoder) readString() (string, error) {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return "", jsonError(err)
 	}
-	o := object(slices.Clone(d.members[first:]))
-	d.members = d.members[:first]
-	_, err := d.ReadToken()
-	return o, jsonError(err)
-}
-
-func (d *decoder) checkString(s string) (value, error) {
+	end := int(d.InputOffset()) - 1
+	s := d.text[end-len(raw)+2 : end]
+	if strings.IndexByte(s, '\\') >= 0 {
+		plain, err := jsontext.AppendUnquote(nil, raw)
+		if err != nil {
+			return "", jsonError(err)
+		}
+		s = string(plain)
+	}
 	if len(s) > d.maxString {
-		return nil, reason.Errorf(reason.JSONLimit, "string of %d bytes, at most %d", len(s), d.maxString)
+		return "", reason.Errorf(reason.JSONLimit, "string of %d bytes, at most %d", len(s), d.maxString)
 	}
 	if strings.IndexByte(s, 0) >= 0 {
-		return nil, reason.Errorf(reason.JSONEncoding, "NUL in a string")
+		return "", reason.Errorf(reason.JSONEncoding, "NUL in a string")
 	}
 	return s, nil
 }
 
-// parseInteger parses a number token.
-func parseInteger(s string) (value, error) {
+// readNumber reads a number, which is an integer.
+func (d *decoder) readNumber() (string, error) {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return "", jsonError(err)
+	}
 	// SPEC: numbers match 0|-?[1-9][0-9]{0,15} with absolute value at most
 	// 2^53. JSON itself forbids leading zeros and a plus sign.
+	end := int(d.InputOffset())
+	s := d.text[end-len(raw) : end]
 	if len(s) > 17 || s == "-0" || strings.ContainsAny(s, ".eE") {
-		return nil, reason.Errorf(reason.JSONNumber, "number %.32q", s)
+		return "", reason.Errorf(reason.JSONNumber, "number %.32q", s)
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n > maxInteger || n < -maxInteger {
-		return nil, reason.Errorf(reason.JSONNumber, "number %.32q", s)
+	if n, err := strconv.ParseInt(s, 10, 64); err != nil || n > maxInteger || n < -maxInteger {
+		return "", reason.Errorf(reason.JSONNumber, "number %.32q", s)
 	}
-	return n, nil
+	return s, nil
 }
 
 // jsonError maps the decoder's errors to codes; nil stays nil.

@@ -82,7 +82,7 @@ func (f *fields) keys(name string) []PublicKey {
 	}
 	keys := make([]PublicKey, 0, 8)
 	for i := 0; i < len(a) && f.err == nil; i++ {
-		item := fields{o: object{{name: "key", value: a[i]}}, where: name}
+		item := fields{o: object{{name: "key", value: a[i].value}}, where: name}
 		keys = append(keys, item.publicKey("key"))
 		f.adopt(&item)
 	}
@@ -128,7 +128,7 @@ func (f *fields) keyProof(v value, where string) KeyProof {
 	}
 	nested := f.object(v, where)
 	p := KeyProof{Key: nested.publicKey("key"), Pop: nested.base64("pop")}
-	f.adopt(nested)
+	f.adopt(&nested)
 	return p
 }
 
@@ -198,7 +198,7 @@ func (f *fields) keyProofs(name string) []KeyProof {
 	var out []KeyProof
 	var keys []PublicKey
 	for i := 0; i < len(a) && f.err == nil; i++ {
-		p := f.keyProof(a[i], name)
+		p := f.keyProof(a[i].value, name)
 		out, keys = append(out, p), append(keys, p.Key)
 	}
 	f.sortedByID(name, keys)
@@ -339,7 +339,7 @@ func (f *fields) indexes(name string, n int) []uint64 {
 	}
 	out := make([]uint64, 0, n)
 	for i := 0; i < len(a) && f.err == nil; i++ {
-		item := fields{o: object{{name: name, value: a[i]}}, where: name}
+		item := fields{o: object{{name: name, value: a[i].value}}, where: name}
 		out = append(out, item.index(name))
 		f.adopt(&item)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/standing-log/standing/personality/reason"
 )
 
@@ -48,7 +50,7 @@ func (e *Entry) parseProgramme(f *fields) error {
 
 // members reads 1 to 256 party ids, sorted, or nil for the string "any".
 func (f *fields) members(name string) []Hash {
-	if s, ok := f.get(name).(string); ok && s == "any" {
+	if v := f.get(name); v.kind == jsontext.KindString && v.text == "any" {
 		return nil
 	}
 	list := f.strings(name, 1, maxItems, func(s string) bool { _, ok := parseHex(s, 32); return ok })

@@ -68,7 +68,7 @@ func (e *Entry) parseStatement(root object) error {
 	if !ok1 || !ok2 {
 		return reason.Errorf(reason.PredicateType, "predicateType %.160q", predicateType)
 	}
-	return e.parsePredicate(Kind(kind), p)
+	return e.parsePredicate(Kind(kind), &p)
 }
 
 func (e *Entry) parsePredicate(kind Kind, p *fields) error {
@@ -90,13 +90,13 @@ func (e *Entry) parsePredicate(kind Kind, p *fields) error {
 	return reason.Errorf(reason.PredicateType, "kind %.80q", string(kind))
 }
 
-func (e *Entry) parseSubjects(list []value) error {
+func (e *Entry) parseSubjects(list []member) error {
 	if len(list) < 1 || len(list) > MaxSubjects {
 		return reason.Errorf(reason.SubjectCount, "%d subjects, not 1 to %d", len(list), MaxSubjects)
 	}
 	e.Subjects = make([]Subject, len(list))
 	for i, v := range list {
-		s, err := parseSubject(v)
+		s, err := parseSubject(v.value)
 		if err != nil {
 			return err
 		}
