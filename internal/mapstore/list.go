@@ -19,29 +19,29 @@ type list struct {
 }
 
 // root returns the RFC 6962 root of l.
-func (l list) root() (Hash, error) {
-	r, err := treehash.Range(l.count, l.peaks)
-	if err != nil {
-		return Hash{}, err
-	}
-	return treehash.Root(r)
-}
+func (l list) root() (Hash, error) { return treehash.RootOf(l.count, l.peaks) }
 
 // grow returns l with entries appended.
-func (l list) grow(entries ...[]byte) (list, error) { return l.growVisited(nil, entries...) }
-
-// growVisited does the same and calls visit, unless it is nil, with each
-// perfect subtree that becomes complete.
-func (l list) growVisited(visit compact.VisitFn, entries ...[]byte) (list, error) {
-	if len(entries) == 0 {
-		return l, nil
+func (l list) grow(entries ...[]byte) (list, error) {
+	var few [rowLen]Hash
+	leaves := few[:0]
+	for _, e := range entries {
+		leaves = append(leaves, treehash.Leaf(e))
 	}
+	peaks, err := treehash.Append(l.count, l.peaks, leaves...)
+	return list{l.count + uint64(len(entries)), peaks}, err
+}
+
+// growVisited does the same and calls visit with each perfect subtree that becomes
+// complete.
+func (l list) growVisited(visit compact.VisitFn, entries ...[]byte) (list, error) {
 	r, err := treehash.Range(l.count, l.peaks)
 	if err != nil {
 		return list{}, err
 	}
 	for _, e := range entries {
-		if err := r.Append(treehash.Leaf(e), visit); err != nil {
+		leaf := treehash.Leaf(e)
+		if err := r.Append(leaf[:], visit); err != nil {
 			return list{}, err
 		}
 	}

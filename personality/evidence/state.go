@@ -186,11 +186,7 @@ func (s *shown) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := treehash.Range(count, r.Peaks)
-	if err != nil {
-		return nil, fmt.Errorf("%w the list of %d %q: %w", errNotShown, ns, data, err)
-	}
-	if root, err := treehash.Root(list); err != nil || root != want {
+	if root, err := treehash.RootOf(count, r.Peaks); err != nil || root != want {
 		return nil, fmt.Errorf("%w the list of %d %q: its peaks give %x: %v", errNotShown, ns, data, root, err)
 	}
 	return r.Peaks, nil

@@ -51,25 +51,26 @@ func PlaceOf(data string) (Place, bool) {
 // ParseEvents parses the whole event list that r commits to, one encoding after
 // the other. It fails unless it is that list.
 func (r ListRecord) ParseEvents(list []byte) ([]Event, error) {
-	if n := uint64(len(list)) / EventSize; len(list)%EventSize != 0 || n != r.Count {
+	if n := uint64(len(list)) / EventSize; n == 0 || len(list)%EventSize != 0 || n != r.Count {
 		return nil, fmt.Errorf("%w: %d bytes are not the list of its %d events", ErrRecord, len(list), r.Count)
 	}
-	l, events := treehash.Empty(), make([]Event, 0, r.Count)
+	events, leaves := make([]Event, 0, r.Count), make([]Hash, 0, r.Count)
 	for raw := range slices.Chunk(list, EventSize) {
 		e, err := ParseEvent(raw)
 		if err != nil {
 			return nil, err
 		}
-		if err := l.Append(treehash.Leaf(raw), nil); err != nil {
-			return nil, err
-		}
-		events = append(events, e)
+		events, leaves = append(events, e), append(leaves, treehash.Leaf(raw))
 	}
-	root, err := l.GetRootHash(nil)
+	peaks, err := treehash.Append(0, nil, leaves...)
 	if err != nil {
 		return nil, err
 	}
-	if Hash(root) != Hash(r.Root) || events[len(events)-1].Index != r.Last {
+	root, err := treehash.RootOf(r.Count, peaks)
+	if err != nil {
+		return nil, err
+	}
+	if root != Hash(r.Root) || events[len(events)-1].Index != r.Last {
 		return nil, fmt.Errorf("%w: the events are not the list of its root and last index", ErrRecord)
 	}
 	return events, nil

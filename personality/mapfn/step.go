@@ -352,18 +352,12 @@ func (s *step) appendEvent(ns NS, data []byte, count uint64, e Event) (Hash, []H
 
 // appendLeaf appends a leaf to the RFC 6962 list with the given peaks.
 func appendLeaf(peaks []Hash, count uint64, leaf []byte) (Hash, []Hash, error) {
-	r, err := treehash.Range(count, peaks)
-	if err != nil {
-		return Hash{}, nil, fmt.Errorf("list of %d events with %d peaks: %w", count, len(peaks), err)
-	}
-	if err := r.Append(treehash.Leaf(leaf), nil); err != nil {
-		return Hash{}, nil, err
-	}
-	root, err := treehash.Root(r)
+	peaks, err := treehash.Append(count, peaks, treehash.Leaf(leaf))
 	if err != nil {
 		return Hash{}, nil, err
 	}
-	return root, treehash.Peaks(r), nil
+	root, err := treehash.RootOf(count+1, peaks)
+	return root, peaks, err
 }
 
 // partyEvent appends an event to the party's list and writes its record.

@@ -2,6 +2,7 @@ package treehash_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/transparency-dev/merkle/compact"
@@ -19,7 +20,8 @@ func TestSame(t *testing.T) {
 	}
 	for n := range 300 {
 		data := bytes.Repeat([]byte{byte(n)}, n)
-		if err := a.Append(treehash.Leaf(data), nil); err != nil {
+		leaf := treehash.Leaf(data)
+		if err := a.Append(leaf[:], nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Append(rfc6962.DefaultHasher.HashLeaf(data), nil); err != nil {
@@ -37,5 +39,51 @@ func TestSame(t *testing.T) {
 		if err != nil || !bytes.Equal(got[:], want) {
 			t.Fatalf("%d leaves: %x, want %x, %v", n+1, got, want, err)
 		}
+	}
+}
+
+// TestAppend: what grows by one or by many has the peaks and the root of the library's
+// range, and peaks of another number are refused.
+func TestAppend(t *testing.T) {
+	theirs := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
+	var all, peaks []treehash.Hash
+	for n := range uint64(300) {
+		leaf := treehash.Leaf([]byte{byte(n), byte(n >> 8)})
+		if err := theirs.Append(leaf[:], nil); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if peaks, err = treehash.Append(n, peaks, leaf); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(peaks, treehash.Peaks(theirs)) {
+			t.Fatalf("%d leaves: peaks %x, want %x", n+1, peaks, theirs.Hashes())
+		}
+		all = append(all, leaf)
+		if part := n / 3; part > 0 {
+			first, err := treehash.Append(0, nil, all[:part]...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if both, err := treehash.Append(part, first, all[part:]...); err != nil || !slices.Equal(both, peaks) {
+				t.Fatalf("%d leaves after %d: peaks %x, want %x, %v", n+1-part, part, both, peaks, err)
+			}
+		}
+		want, err := theirs.GetRootHash(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := treehash.RootOf(n+1, peaks); err != nil || !bytes.Equal(got[:], want) {
+			t.Fatalf("%d leaves: %x, want %x, %v", n+1, got, want, err)
+		}
+		if _, err := treehash.RootOf(n+1, peaks[1:]); err == nil {
+			t.Errorf("%d leaves: a root without the first peak", n+1)
+		}
+		if _, err := treehash.Append(n+1, append(peaks, leaf), leaf); err == nil {
+			t.Errorf("%d leaves: appended to a peak too many", n+1)
+		}
+	}
+	if got, err := treehash.RootOf(0, nil); err != nil || !bytes.Equal(got[:], rfc6962.DefaultHasher.EmptyRoot()) {
+		t.Errorf("empty: %x, %v", got, err)
 	}
 }
