@@ -72,34 +72,35 @@ func (s *Store) Append(ctx context.Context, first uint64, leaves [][]byte, side 
 	return got, err
 }
 
-// perLeaf is what Trillian writes besides a leaf, at most: the rest of its record, and
-// nodes.
-const perLeaf = 256
-
-// perWrite is what Pebble writes besides a key and its value, at most.
-const perWrite = 16
+// What is written besides the leaves and the side values, at most, in bytes: nodes for
+// each leaf, the rest of its record, and what Pebble adds to each key and value.
+const (
+	perNodes = 96
+	perLeaf  = 128
+	perWrite = 16
+)
 
 // checkAppend keeps out what the contract forbids, and estimates the bytes that
-// Trillian writes, and those beside.
+// Trillian writes and reads again, and those of all the rest.
 func checkAppend(leaves [][]byte, side []backend.Write) (tree, beside int, err error) {
 	for i, l := range leaves {
 		// SPEC: "Leaves are at most MaxLeaf bytes."
 		if len(l) > backend.MaxLeaf {
 			return 0, 0, fmt.Errorf("leaf %d of %d: %d bytes: want at most %d", i, len(leaves), len(l), backend.MaxLeaf)
 		}
-		tree += len(l)
+		beside += len(l) + perLeaf
 	}
 	for _, w := range side {
 		// SPEC: "Keys are non-empty."
 		if len(w.Key) == 0 {
 			return 0, 0, errEmptyKey
 		}
-		beside += len(w.Key) + len(w.Value)
+		beside += len(w.Key) + len(w.Value) + perWrite
 	}
-	if tree+beside > maxAppend {
-		return 0, 0, fmt.Errorf("append of %d bytes: want at most %d", tree+beside, maxAppend)
+	if beside > maxAppend {
+		return 0, 0, fmt.Errorf("append of %d bytes: want at most %d", beside, maxAppend)
 	}
-	return tree + perLeaf*len(leaves), beside + perWrite*len(side), nil
+	return perNodes * len(leaves), beside, nil
 }
 
 var errEmptyKey = errors.New("empty side key")

@@ -37,7 +37,7 @@ func (t *logTX) queue(leaves []*trillian.LogLeaf, now time.Time) ([]*trillian.Qu
 			continue
 		}
 		at := place{spaceQueue, next}
-		if err := t.putRecord(queueKey(t.tree.TreeId, next), l, now, time.Unix(0, 0)); err != nil {
+		if err := putRecord(t.w, queueKey(t.tree.TreeId, next), l, now, time.Unix(0, 0)); err != nil {
 			return nil, err
 		}
 		if err := t.w.Set(identityKey(t.tree.TreeId, l.LeafIdentityHash), at.bytes(), nil); err != nil {

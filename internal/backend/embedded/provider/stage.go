@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,7 +22,9 @@ type Stage struct {
 	logStorage
 	b    *pebble.Batch // what Trillian writes and reads again
 	side *pebble.Batch // what nobody reads before Commit; in the end, everything
-	err  error         // of the first call that failed; Commit refuses then
+	// added are the leaves, without their values: all that integrating needs of them.
+	added []*trillian.LogLeaf
+	err   error // of the first call that failed; Commit refuses then
 }
 
 var _ storage.LogStorage = (*Stage)(nil)
@@ -60,7 +63,9 @@ func (s *Stage) do(f func() error) error {
 func (s *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f storage.LogTXFunc) error {
 	return s.do(func() error {
 		tx := newLogTX(s.b, tree)
-		tx.plain = tree.GetTreeType() == trillian.TreeType_PREORDERED_LOG
+		if tree.GetTreeType() == trillian.TreeType_PREORDERED_LOG {
+			tx.stage = s
+		}
 		return f(ctx, tx)
 	})
 }
@@ -68,15 +73,41 @@ func (s *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f
 // AddSequencedLeaves stages leaves, which are found by their indexes from then on,
 // and not by either hash: Standing never asks for that, and two random keys for each
 // leaf would cost as much as the tree. So identity hashes MUST be unique by
-// construction, for instance by being the index.
+// construction, for instance by being the index. A Stage takes leaves once.
 func (s *Stage) AddSequencedLeaves(_ context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, now time.Time) (res []*trillian.QueuedLogLeaf, err error) {
 	err = s.do(func() (err error) {
+		if s.added != nil {
+			return errors.New("stage has leaves already")
+		}
 		tx := newLogTX(s.b, tree)
-		tx.plain = true
+		tx.stage = s
+		s.added = make([]*trillian.LogLeaf, 0, len(leaves))
 		res, err = tx.addSequenced(leaves, now)
 		return err
 	})
 	return res, err
+}
+
+// put writes the record of a leaf where it is not read before Commit.
+func (s *Stage) put(key []byte, l *trillian.LogLeaf, queued, integrated time.Time) error {
+	s.added = append(s.added, &trillian.LogLeaf{
+		LeafIndex: l.LeafIndex, MerkleLeafHash: l.MerkleLeafHash, LeafIdentityHash: l.LeafIdentityHash,
+	})
+	return putRecord(s.side, key, l, queued, integrated)
+}
+
+// after returns up to limit of the leaves, those that follow a tree of size leaves
+// without a gap.
+func (s *Stage) after(size uint64, limit int) []*trillian.LogLeaf {
+	i := slices.IndexFunc(s.added, func(l *trillian.LogLeaf) bool { return uint64(l.LeafIndex) >= size })
+	if i < 0 {
+		return nil
+	}
+	n, rest := 0, s.added[i:]
+	for n < min(limit, len(rest)) && uint64(rest[n].LeafIndex) == size+uint64(n) {
+		n++
+	}
+	return rest[:n]
 }
 
 // QueueLeaves is not for stages.

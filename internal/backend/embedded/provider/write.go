@@ -21,9 +21,8 @@ type logTX struct {
 	w *pebble.Batch
 	// dequeued is the place after the last queued leaf handed out.
 	dequeued uint64
-	// plain says that leaves are found by their index alone, and integrated by their
-	// hashes alone; see Stage.
-	plain bool
+	// stage, unless it is nil, is where the leaves are that follow the tree.
+	stage *Stage
 }
 
 var _ storage.LogTreeTX = (*logTX)(nil)
@@ -73,7 +72,7 @@ func (t *logTX) addOne(l *trillian.LogLeaf, taken bool, now time.Time) (*trillia
 	if taken {
 		return t.occupied(l, index)
 	}
-	if !t.plain {
+	if t.stage == nil {
 		other, err := t.byIdentity(l.LeafIdentityHash)
 		if err != nil {
 			return nil, err
@@ -114,15 +113,16 @@ func (t *logTX) byIdentity(identity []byte) (*trillian.LogLeaf, error) {
 	return t.leafAt(p)
 }
 
-// putLeaf writes the record of a sequenced leaf and, unless that is found by its
-// index alone, the entries of both hashes.
+// putLeaf writes the record of a sequenced leaf and the entries of both hashes, or
+// leaves it to the stage.
 func (t *logTX) putLeaf(l *trillian.LogLeaf, queued, integrated time.Time) error {
 	index := uint64(l.LeafIndex)
-	if err := t.putRecord(leafKey(t.tree.TreeId, index), l, queued, integrated); err != nil {
-		return err
+	key := leafKey(t.tree.TreeId, index)
+	if t.stage != nil {
+		return t.stage.put(key, l, queued, integrated)
 	}
-	if t.plain {
-		return nil
+	if err := putRecord(t.w, key, l, queued, integrated); err != nil {
+		return err
 	}
 	at := place{spaceLeaf, index}
 	if err := t.w.Set(identityKey(t.tree.TreeId, l.LeafIdentityHash), at.bytes(), nil); err != nil {
@@ -132,15 +132,15 @@ func (t *logTX) putLeaf(l *trillian.LogLeaf, queued, integrated time.Time) error
 }
 
 // putRecord encodes a record in place: leaves are most of what is written.
-func (t *logTX) putRecord(key []byte, l *trillian.LogLeaf, queued, integrated time.Time) error {
+func putRecord(w *pebble.Batch, key []byte, l *trillian.LogLeaf, queued, integrated time.Time) error {
 	n := recordLen(l)
-	op := t.w.SetDeferred(len(key), n)
+	op := w.SetDeferred(len(key), n)
 	copyKey(op.Key, key)
 	appendRecord(op.Value[:0:n], l, queued, integrated)
 	return op.Finish()
 }
 
-// DequeueLeaves returns whole leaves: of a PREORDERED_LOG tree those that
+// DequeueLeaves returns leaves, whole but in a stage: of a PREORDERED_LOG tree those that
 // follow its size without a gap, of a LOG tree the next in its queue. The
 // cutoff is ignored: it guards against writers that race with the sequencer,
 // and here they take turns.
@@ -155,30 +155,10 @@ func (t *logTX) DequeueLeaves(ctx context.Context, limit int, _ time.Time) ([]*t
 	if err != nil {
 		return nil, err
 	}
-	if t.plain {
-		return t.heads(size, uint64(limit))
+	if t.stage != nil {
+		return t.stage.after(size, limit), nil
 	}
 	leaves, _, err := t.leaves(size, uint64(limit), math.MaxUint64)
-	return leaves, err
-}
-
-// heads reads up to count leaves in a row from start on, without their values.
-func (t *logTX) heads(start, count uint64) ([]*trillian.LogLeaf, error) {
-	var leaves []*trillian.LogLeaf
-	from, to := leafKey(t.tree.TreeId, start), after(prefix(spaceLeaf, t.tree.TreeId, 0))
-	err := scan(t.r, from, to, func(key, value []byte) (bool, error) {
-		if n := uint64(len(leaves)); n == count || lastUint64(key) != start+n {
-			return false, nil
-		}
-		l, err := parseRecord(value, lastUint64(key))
-		if err != nil {
-			return false, err
-		}
-		l.MerkleLeafHash, l.LeafIdentityHash = bytes.Clone(l.MerkleLeafHash), bytes.Clone(l.LeafIdentityHash)
-		l.LeafValue, l.ExtraData = nil, nil
-		leaves = append(leaves, l)
-		return true, nil
-	})
 	return leaves, err
 }
 
