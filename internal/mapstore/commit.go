@@ -70,7 +70,7 @@ func (b *Batch) Committed() {
 
 // changes returns what the batch has changed, sorted by key.
 func (b *Batch) changes() []change {
-	var out []change
+	out := make([]change, 0, len(b.records))
 	for key, e := range b.records {
 		if e.changed {
 			out = append(out, newChange(key, e))

@@ -2,6 +2,7 @@ package mapstore
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ func (b *Batch) Shortcut() []backend.Write { return b.next.shortcut() }
 func (c cached) shortcut() []backend.Write {
 	writes := make([]backend.Write, 0, len(c.top.slots))
 	for i := range c.top.slots {
-		b := binary.BigEndian.AppendUint64([]byte{format}, c.version)
+		b := append(make([]byte, 0, 1+8+c.top.slotLen(i)+sha256.Size), format)
+		b = binary.BigEndian.AppendUint64(b, c.version)
 		b = c.top.appendSlot(b, i)
 		key := shortcutKey(i)
 		writes = append(writes, backend.Write{Key: key, Value: addSum(key, b)})
@@ -83,6 +85,22 @@ func (t *tile) appendSlot(b []byte, i int) []byte {
 		b = s.below.appendSlot(b, j)
 	}
 	return b
+}
+
+// slotLen returns how many bytes appendSlot appends.
+func (t *tile) slotLen(i int) int {
+	s := &t.slots[i]
+	switch n := 1; {
+	case s.below != nil:
+		for j := range s.below.slots {
+			n += s.below.slotLen(j)
+		}
+		return n
+	case t.isBucket(i):
+		return n + len(Hash{})
+	default:
+		return n
+	}
 }
 
 // parseSlot fills slot i of t, which is empty and at depth nibbles, from the

@@ -160,7 +160,9 @@ func (s *step) putAttestation(id Hash, a AttestationRecord) {
 
 // indexSubjects appends the issue event to the lists of the subjects.
 func (s *step) indexSubjects() error {
-	for _, p := range Places(s.e.Subjects) {
+	places := Places(s.e.Subjects)
+	s.w.Changes = slices.Grow(s.w.Changes, len(places)+1) // and that of the party
+	for _, p := range places {
 		if err := s.listEvent(p.NS, []byte(p.Data)); err != nil {
 			return err
 		}
