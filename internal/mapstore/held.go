@@ -30,19 +30,15 @@ func (s *stub) stub() stub { return *s }
 type held struct {
 	stubs []stub // sorted
 	// parts are the tops of the stubs by the bits after the bucket's path, so that a
-	// change leads to an eighth of the hashing. They are not used if the stubs are few.
-	// They lie here, because the collector looks at each object.
-	parts [1 << partBits]Hash
+	// change leads to an eighth of the hashing. It is nil if they are few.
+	parts *[1 << partBits]Hash
 }
 
 // partBits is the number of bits by which a held bucket is divided into parts.
 const partBits = 3
 
-// partsFrom is the number of stubs from which the parts are worth their hashing.
+// partsFrom is the number of stubs from which the parts are worth their memory.
 const partsFrom = 16
-
-// divided reports whether the parts are used.
-func (h *held) divided() bool { return len(h.stubs) >= partsFrom }
 
 // partSet says which parts of a bucket change.
 type partSet [1 << partBits]bool
@@ -69,15 +65,16 @@ func hold(stubs []stub, d int, old *held, changed partSet) *held {
 		}
 	}
 	h := &held{stubs: stubs}
-	if !h.divided() {
+	if len(stubs) < partsFrom {
 		return h
 	}
+	h.parts = new([1 << partBits]Hash)
 	for i, from := 0, 0; i < len(h.parts); i++ {
 		to := from
 		for to < len(stubs) && part(stubs[to].tag, d) == i {
 			to++
 		}
-		if old != nil && old.divided() && !changed[i] {
+		if old != nil && old.parts != nil && !changed[i] {
 			h.parts[i] = old.parts[i]
 		} else {
 			h.parts[i] = top(stubs[from:to], d+partBits)
@@ -89,7 +86,7 @@ func hold(stubs []stub, d int, old *held, changed partSet) *held {
 
 // top returns the hash of the subtree of the bucket, which begins at bit d.
 func (h *held) top(d int) Hash {
-	if !h.divided() {
+	if h.parts == nil {
 		return top(h.stubs, d)
 	}
 	return topOf(h.stubs, d, h.parts[:])
