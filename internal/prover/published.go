@@ -127,16 +127,22 @@ func (u *published) issuer(s *State, id Hash) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
+	u.keep(id, i)
+	return i, nil
+}
+
+// keep keeps an issuer; if that would be too many, it lets all others go.
+func (u *published) keep(id Hash, i *issuer) {
 	size := len(i.key.Record) + len(i.key.Proof) + len(i.party.Entry) + len(i.party.Record) + len(i.party.Proof) + 1<<10
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.issuers[id] != nil {
+		return // somebody else was as fast
+	}
 	if u.issuers == nil || u.size+size > maxIssuers {
 		u.issuers, u.size = map[Hash]*issuer{}, 0
 	}
-	if u.issuers[id] == nil { // nobody else was as fast
-		u.issuers[id], u.size = i, u.size+size
-	}
-	return i, nil
+	u.issuers[id], u.size = i, u.size+size
 }
 
 // issuer proves the key with an id, and its party.
