@@ -275,7 +275,7 @@ func (x Conflict) text() string {
 	return fmt.Sprintf("contradiction on %s: %s", strings.TrimSpace(x.Catalogue+" "+x.Point), strings.Join(sides, "; "))
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // day is the day of Unix seconds.
 func day(t uint64) string { return time.Unix(int64(t), 0).UTC().Format(time.DateOnly) }

@@ -261,5 +261,5 @@ func day(t uint64) string {
 	if u.Equal(u.Truncate(24 * time.Hour)) {
 		return u.Format(time.DateOnly)
 	}
-	return u.Format("2006-01-02 15:04:05 UTC")
+	return u.Format(time.RFC3339)
 }

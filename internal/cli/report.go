@@ -149,7 +149,7 @@ func causeReason(c verify.Cause) *uint8 {
 	return c.Reason
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // verdictHint is the one next step for a verdict.
 func verdictHint(r *verify.Report) string {
