@@ -73,7 +73,7 @@ func (s *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f
 // AddSequencedLeaves stages leaves, which are found by their indexes from then on,
 // and not by either hash: Standing never asks for that, and two random keys for each
 // leaf would cost as much as the tree. So identity hashes MUST be unique by
-// construction, for instance by being the index. A Stage takes leaves once.
+// construction, for instance by being the index. A Stage takes leaves once, of one tree.
 func (s *Stage) AddSequencedLeaves(_ context.Context, tree *trillian.Tree, leaves []*trillian.LogLeaf, now time.Time) (res []*trillian.QueuedLogLeaf, err error) {
 	err = s.do(func() (err error) {
 		if s.added != nil {

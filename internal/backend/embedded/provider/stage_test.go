@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -131,6 +132,51 @@ func TestStage(t *testing.T) {
 				t.Error("a stage goes on behind its end")
 			}
 		})
+	}
+}
+
+// TestStageLeaves: a Stage integrates the leaves that follow the tree without a gap, by
+// their hashes, and takes leaves once.
+func TestStageLeaves(t *testing.T) {
+	p := open(t, vfs.NewMem())
+	tree := newTree(t, p, storagetesting.PreorderedLogTree, 0)
+	s, err := p.Stage(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Discard()
+	leaves := []*trillian.LogLeaf{testLeaf(0, "a", "1", ""), testLeaf(1, "b", "2", ""), testLeaf(2, "c", "3", ""), testLeaf(4, "d", "4", "")}
+	if _, err := s.AddSequencedLeaves(t.Context(), tree, leaves, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		size  uint64
+		limit int
+		want  []*trillian.LogLeaf
+	}{
+		{0, 10, leaves[:3]},
+		{0, 2, leaves[:2]},
+		{1, 10, leaves[1:3]},
+		{3, 10, nil},
+		{4, 10, leaves[3:]},
+		{5, 10, nil},
+	} {
+		got := s.after(c.size, c.limit)
+		if len(got) != len(c.want) {
+			t.Errorf("after %d, at most %d: %d leaves, want %d", c.size, c.limit, len(got), len(c.want))
+			continue
+		}
+		for i, l := range got {
+			if w := c.want[i]; l.LeafIndex != w.LeafIndex || !bytes.Equal(l.MerkleLeafHash, w.MerkleLeafHash) || l.LeafValue != nil {
+				t.Errorf("after %d: leaf %v, want %v without its value", c.size, l, w)
+			}
+		}
+	}
+	if _, err := s.AddSequencedLeaves(t.Context(), tree, []*trillian.LogLeaf{testLeaf(3, "e", "5", "")}, time.Now()); err == nil {
+		t.Error("leaves are added twice")
+	}
+	if s.Commit() == nil {
+		t.Error("a failed stage commits")
 	}
 }
 
