@@ -30,13 +30,14 @@ func plants() []plant {
 		{"FuzzVerify", "personality/evidence/verify.go", "case s != nil:", "case s != nil && i == 1:"},
 		{"FuzzOpen", "personality/promise/parse.go", "f.promise.Index >= f.promise.Size || ", ""},
 		{"FuzzRecord", "internal/backend/embedded/provider/record.go", "|| b[0] != recordVersion", ""},
-		{"FuzzLeaves", "internal/mapstore/bucket.go", "l.version > version:", "l.version > version+1:"},
+		{"FuzzLeaves", "internal/mapstore/bucket.go", "l.at.version() > version:", "l.at.version() > version+1:"},
 		{"FuzzParseStored", "internal/mapstore/scan.go", "|| b[0] != byte(ns)", ""},
 		{"FuzzParseStale", "internal/mapstore/prune.go", "n < 2 || n > len(b) ||", "n < 2 ||"},
 		{"FuzzShortcut", "internal/mapstore/shortcut.go", "if len(b) < len(Hash{}) {", "if false {"},
 		{"FuzzControlValues", "internal/mapstore/layout.go", "binary.BigEndian.Uint64(b[8:])", "binary.BigEndian.Uint64(b[9:])"},
 		{"FuzzLeaf", "internal/altreader/json.go", "len(v.members) > 256", "len(v.members) > 2"},
 		{"FuzzCanonicalPurl", "internal/lint/purl.go", "return out, nil", "return s, nil"},
+		{"FuzzHasDomain", "internal/lint/personal.go", `"0123456789.-_+@/")`, `"0123456789.-_+@/abcdefgh")`},
 		{"FuzzCompliance", "internal/prefill/compliance.go", `id != "" && !seen[id]`, `id != ""`},
 		{"FuzzInsights", "internal/prefill/insights.go", "return errAliases", "return walkYAML(n.Alias, path, depth+1, out)"},
 		{"FuzzDraft", "internal/cli/draft.go", "if d.Support != nil {", "if d.Support == nil {"},
@@ -108,6 +109,15 @@ func copyModule(dir string) error {
 	})
 }
 
+// spoil returns a file with the bug in it.
+func (p plant) spoil(good []byte) ([]byte, error) {
+	bad := strings.Replace(string(good), p.old, p.new, 1)
+	if bad == string(good) {
+		return nil, fmt.Errorf("there is no %q to break", p.old)
+	}
+	return []byte(bad), nil
+}
+
 // try plants the bug, runs the target, and takes the bug out again.
 func (p plant) try(ctx context.Context, dir string) (found bool, err error) {
 	file := filepath.Join(dir, p.file)
@@ -115,11 +125,11 @@ func (p plant) try(ctx context.Context, dir string) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	bad := strings.Replace(string(good), p.old, p.new, 1)
-	if bad == string(good) {
-		return false, fmt.Errorf("there is no %q to break", p.old)
+	bad, err := p.spoil(good)
+	if err != nil {
+		return false, err
 	}
-	if err := os.WriteFile(file, []byte(bad), 0o644); err != nil {
+	if err := os.WriteFile(file, bad, 0o644); err != nil {
 		return false, err
 	}
 	defer func() { _ = os.WriteFile(file, good, 0o644) }()
