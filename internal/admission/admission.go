@@ -22,6 +22,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/lint"
+	"github.com/standing-log/standing/internal/together"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
@@ -52,7 +53,7 @@ type Admission struct {
 	keys Store
 	now  func() time.Time
 
-	pool *pool // of entries whose signatures are checked together
+	verify *together.Group[*candidate] // checks the signatures of concurrent calls
 
 	mu    sync.RWMutex
 	cache map[Hash]entry.PublicKey // parsed keys, by keyid
@@ -63,7 +64,7 @@ const maxCache = 1 << 14
 
 // New returns an Admission to the log that keys reads; it judges times by now.
 func New(keys Store, now func() time.Time) *Admission {
-	return &Admission{keys: keys, now: now, pool: newPool(), cache: map[Hash]entry.PublicKey{}}
+	return &Admission{keys: keys, now: now, verify: together.New(togetherMax, verify), cache: map[Hash]entry.PublicKey{}}
 }
 
 // Admit checks one envelope. It keeps it: the caller MUST NOT write there any more.
@@ -71,7 +72,7 @@ func (a *Admission) Admit(envelope []byte) (*Entry, error) {
 	began := a.now()
 	c := a.parse(envelope)
 	if c.err == nil {
-		a.pool.verify(c)
+		a.verify.Do(c)
 	}
 	e, err := a.finish(c)
 	a.Metrics.checked(a.now().Sub(began), err)

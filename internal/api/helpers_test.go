@@ -50,7 +50,7 @@ func serveNode(t testing.TB, n *testnode.Node) *server {
 	s := &server{TB: t, Node: n, service: &api.Service{
 		Origin: n.Origin, Vkeys: []string{"the log's"}, Backend: n.Backend,
 		Admission: admission.New(sequencer.KeyStore{Backend: n.Backend}, n.Now),
-		Sequencer: n.Sequencer, Prover: n.Prover, Policy: n.Policy, Promiser: n.LogKey, Now: n.Now, Log: slog.New(slog.DiscardHandler),
+		Sequencer: n.Sequencer, Prover: n.Prover, Policy: n.Policy, Promiser: api.NewPromiser(n.LogKey), Now: n.Now, Log: slog.New(slog.DiscardHandler),
 	}}
 	h, err := api.NewHandler(t.Context(), s.service)
 	s.check(err)

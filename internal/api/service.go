@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/transparency-dev/merkle/rfc6962"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
@@ -71,10 +70,9 @@ type Service struct {
 	Policy    *trust.Policy
 	// Cosigners says what was seen of the cosigners; nil: nothing.
 	Cosigners func() []cosign.Status
-	// Promiser signs promises: an Ed25519 key of the log.
-	Promiser note.Signer
-	Now      func() time.Time
-	Log      *slog.Logger
+	Promiser  *Promiser
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Submit offers one entry.

@@ -64,7 +64,7 @@ func (h *history) promised(e *entry.Entry) []byte {
 	h.t.Helper()
 	s := &api.Service{
 		Origin: h.Origin, Backend: h.Backend, Admission: admission.New(sequencer.KeyStore{Backend: h.Backend}, h.Now),
-		Sequencer: h.Sequencer, Prover: h.Prover, Policy: h.Policy, Promiser: h.LogKey, Now: h.Now, Log: slog.New(slog.DiscardHandler),
+		Sequencer: h.Sequencer, Prover: h.Prover, Policy: h.Policy, Promiser: api.NewPromiser(h.LogKey), Now: h.Now, Log: slog.New(slog.DiscardHandler),
 	}
 	r, err := s.Submit(h.t.Context(), &standingv1.SubmitRequest{Envelope: e.Leaf})
 	if err != nil {

@@ -301,7 +301,7 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.S
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,
 		Admission: admits,
 		Sequencer: n.sequencer, Prover: prover.New(n.store, policy, n.sequencer.Cache()),
-		Policy: policy, Cosigners: n.cosignerStatuses, Promiser: promiser, Now: n.now, Log: n.log,
+		Policy: policy, Cosigners: n.cosignerStatuses, Promiser: api.NewPromiser(promiser), Now: n.now, Log: n.log,
 	}
 	service := metrics.api.Measured(log)
 	rest, err := api.NewHandler(ctx, service)

@@ -25,7 +25,7 @@
 //	<root, base64>
 //
 // The root is that of the RFC 6962 list whose entries are the first four lines of
-// each promise: a log signs what it answers to one call with one signature, and
+// each promise: a log signs what it answers at one time with one signature, and
 // each submitter has a file that stands alone. Indexes and sizes are decimals
 // below 2^53, index below size. The note is signed with an Ed25519 key of the log,
 // as the trust file lists it, whose name is the origin. A past key counts for
