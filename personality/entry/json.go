@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -58,7 +58,10 @@ func parseJSONLimit(b []byte, maxString int) (object, error) {
 	if bytes.HasPrefix(b, []byte("\ufeff")) || !utf8.Valid(b) {
 		return nil, reason.Errorf(reason.JSONEncoding, "byte order mark or invalid UTF-8")
 	}
-	d := &decoder{jsontext.NewDecoder(bytes.NewBuffer(b)), string(b), maxString, make([]member, 0, 32)}
+	d := decoders.Get().(*decoder)
+	defer d.release()
+	d.text, d.maxString, d.buffer = string(b), maxString, *bytes.NewBuffer(b)
+	d.Reset(&d.buffer)
 	v, err := d.readValue(1)
 	if err != nil {
 		return nil, err
@@ -75,10 +78,25 @@ func parseJSONLimit(b []byte, maxString int) (object, error) {
 
 // decoder reads values of the strict profile.
 type decoder struct {
-	*jsontext.Decoder
-	text      string // what is decoded: strings are parts of it
+	jsontext.Decoder
+	buffer    bytes.Buffer // what is decoded
+	text      string       // the same: strings are parts of it
 	maxString int
 	members   []member // of the objects and arrays that are being read, outer ones first
+}
+
+// decoders are kept for their memory, half of what reading an entry needs, and
+// hold nothing of what they have read.
+var decoders = sync.Pool{New: func() any { return &decoder{members: make([]member, 0, 64)} }}
+
+func (d *decoder) release() {
+	d.buffer, d.text = bytes.Buffer{}, ""
+	d.Reset(&d.buffer)
+	if members := d.members[:cap(d.members)]; len(members) <= maxItems {
+		clear(members)
+		d.members = members[:0]
+		decoders.Put(d)
+	}
 }
 
 // readValue reads the next value; depth is that of an object or array here.
@@ -126,7 +144,8 @@ func (d *decoder) readItems(named bool, depth int) ([]member, error) {
 			return nil, reason.Errorf(reason.JSONLimit, "more than %d members or items", maxItems)
 		}
 	}
-	items := slices.Clone(d.members[first:])
+	items := make([]member, len(d.members)-first)
+	copy(items, d.members[first:])
 	d.members = d.members[:first]
 	_, err := d.ReadToken()
 	return items, jsonError(err)
