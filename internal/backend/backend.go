@@ -16,6 +16,7 @@
 package backend
 
 import (
+	"bytes"
 	"context"
 	"errors"
 )
@@ -58,14 +59,24 @@ var (
 // View is a consistent, read-only picture of the side store. It MUST be
 // closed, and is safe for concurrent use.
 type View interface {
-	// Get returns the value of key, or nil if there is none. The caller owns
-	// the result.
-	Get(key []byte) ([]byte, error)
+	// Read calls fn with the value of key, or with nil if there is none, and
+	// returns its error. The value is valid during the call only, in which fn
+	// does not change it, and calls nothing of the store. See [Get].
+	Read(key []byte, fn func(value []byte) error) error
 	// Scan calls fn for each key in [from, to), in byte order, until fn
 	// returns false; an empty to means to the end. The slices are valid
 	// during the call only, and fn does not change them.
 	Scan(from, to []byte, fn func(key, value []byte) bool) error
 	Close() error
+}
+
+// Get returns a copy of the value of key, or nil if there is none.
+func Get(v View, key []byte) (value []byte, err error) {
+	err = v.Read(key, func(lent []byte) error {
+		value = bytes.Clone(lent)
+		return nil
+	})
+	return value, err
 }
 
 // Backend stores one log. All methods but Append are safe for concurrent use;

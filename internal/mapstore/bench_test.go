@@ -60,16 +60,16 @@ func (d disk) View() backend.View { return diskView{d.db.NewSnapshot()} }
 
 type diskView struct{ *pebble.Snapshot }
 
-func (v diskView) Get(key []byte) ([]byte, error) {
-	b, closer, err := v.Snapshot.Get(key)
+func (v diskView) Read(key []byte, fn func([]byte) error) error {
+	b, closer, err := v.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
+		return fn(nil)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer closer.Close()
-	return append([]byte{}, b...), nil
+	return fn(b)
 }
 
 func (v diskView) Scan(from, to []byte, fn func(key, value []byte) bool) error {

@@ -61,13 +61,14 @@ func (s *Snapshot) checkBucket(ctx context.Context, p path, top Hash) (uint64, e
 
 func (s *Snapshot) checkRecord(leaf *leaf) error {
 	// The namespace is not in the tile, but the value hash covers it.
-	value, err := s.raw(leaf)
-	if err != nil {
-		return err
-	}
 	var ns mapfn.NS
-	if len(value) > 0 {
-		ns = mapfn.NS(value[0])
+	if err := s.lend(leaf, func(stored []byte) error {
+		if len(stored) > 0 {
+			ns = mapfn.NS(stored[0])
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	st, err := s.read(ns, leaf)
 	if err == nil {

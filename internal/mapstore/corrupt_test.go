@@ -206,11 +206,11 @@ func (f *failing) use() error {
 	return nil
 }
 
-func (f *failing) Get(key []byte) ([]byte, error) {
+func (f *failing) Read(key []byte, fn func([]byte) error) error {
 	if err := f.use(); err != nil {
-		return nil, err
+		return err
 	}
-	return f.memory.Get(key)
+	return f.memory.Read(key, fn)
 }
 
 func (f *failing) Scan(from, to []byte, fn func(key, value []byte) bool) error {

@@ -18,7 +18,7 @@ import (
 // not a consistent one: tests take a clone.
 type memory map[string][]byte
 
-func (m memory) Get(key []byte) ([]byte, error) { return bytes.Clone(m[string(key)]), nil }
+func (m memory) Read(key []byte, fn func([]byte) error) error { return fn(m[string(key)]) }
 
 func (m memory) Scan(from, to []byte, fn func(key, value []byte) bool) error {
 	var keys []string

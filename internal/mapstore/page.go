@@ -3,6 +3,7 @@ package mapstore
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/standing-log/standing/internal/backend"
@@ -120,26 +121,33 @@ func scanPage(page []byte, fn func(key *Hash, record []byte) bool) error {
 	return nil
 }
 
-// raw returns the stored form of the record of a leaf, as far as it is there.
-func (s *Snapshot) raw(l *leaf) ([]byte, error) {
-	value, err := s.view.Get(l.at.key(&l.key))
-	if err != nil {
-		return nil, fmt.Errorf("reading record %x: %w", l.key, err)
-	}
-	if l.at.page() > 0 {
-		page := value
-		value = nil
-		if err := scanPage(page, func(key *Hash, record []byte) bool {
-			if *key == l.key {
-				value = record
-			}
-			return value == nil
-		}); err != nil {
-			return nil, fmt.Errorf("%w: page with record %x of version %d: %v", ErrCorrupt, l.key, l.at.version(), err)
+// recordIn returns the record of key in a page, or nil.
+func recordIn(page []byte, key *Hash) (record []byte, err error) {
+	err = scanPage(page, func(k *Hash, r []byte) bool {
+		if *k == *key {
+			record = r
 		}
+		return record == nil
+	})
+	return record, err
+}
+
+// lend calls fn with the stored form of the record of a leaf, which is valid during the
+// call.
+func (s *Snapshot) lend(l *leaf, fn func(stored []byte) error) error {
+	corrupt := func(what string, err error) error {
+		return fmt.Errorf("%w: %s %x of version %d: %w", ErrCorrupt, what, l.key, l.at.version(), err)
 	}
-	if value == nil {
-		return nil, fmt.Errorf("%w: record %x of version %d is missing", ErrCorrupt, l.key, l.at.version())
-	}
-	return value, nil
+	return s.view.Read(l.at.key(&l.key), func(value []byte) error {
+		if l.at.page() > 0 {
+			var err error
+			if value, err = recordIn(value, &l.key); err != nil {
+				return corrupt("page with record", err)
+			}
+		}
+		if value == nil {
+			return corrupt("record", errors.New("it is missing"))
+		}
+		return fn(value)
+	})
 }

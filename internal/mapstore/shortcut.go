@@ -42,7 +42,7 @@ func (c cached) shortcut() []backend.Write {
 
 // ShortcutVersion returns the version of which view has a shortcut, or 0.
 func ShortcutVersion(view backend.View) (uint64, error) {
-	value, err := view.Get(shortcutKey(0))
+	value, err := backend.Get(view, shortcutKey(0))
 	if value == nil || err != nil {
 		return 0, err
 	}
@@ -139,7 +139,7 @@ func loadShortcut(view backend.View, m meta) (*tile, error) {
 	var from uint64
 	for i := range root.slots {
 		key := shortcutKey(i)
-		value, err := view.Get(key)
+		value, err := backend.Get(view, key)
 		if value == nil || err != nil {
 			return nil, err
 		}

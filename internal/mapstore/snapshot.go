@@ -1,6 +1,7 @@
 package mapstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,7 +90,7 @@ func (s *Snapshot) In(view backend.View) *Snapshot {
 }
 
 func readHead(view backend.View) (head, error) {
-	value, err := view.Get(headKey())
+	value, err := backend.Get(view, headKey())
 	if err != nil {
 		return head{}, fmt.Errorf("reading head: %w", err)
 	}
@@ -110,7 +111,7 @@ func readHead(view backend.View) (head, error) {
 }
 
 func readMeta(view backend.View, version uint64) (meta, error) {
-	value, err := view.Get(versionKey(version))
+	value, err := backend.Get(view, versionKey(version))
 	if err != nil {
 		return meta{}, fmt.Errorf("reading version %d: %w", version, err)
 	}
@@ -253,17 +254,21 @@ func (s *Snapshot) fromHeld(in site, ns mapfn.NS, key Hash) (stored, address, er
 }
 
 // read returns the record of a leaf, which is in namespace ns.
-func (s *Snapshot) read(ns mapfn.NS, leaf *leaf) (stored, error) {
-	value, err := s.raw(leaf)
+func (s *Snapshot) read(ns mapfn.NS, leaf *leaf) (st stored, err error) {
+	err = s.lend(leaf, func(lent []byte) error {
+		var vh Hash
+		var err error
+		st, vh, err = parseStored(ns, bytes.Clone(lent))
+		if err == nil && statusmap.LeafHash(leaf.key, vh) != leaf.hash {
+			err = errors.New("another value hash")
+		}
+		if err != nil {
+			return fmt.Errorf("%w: record %x of version %d: %v", ErrCorrupt, leaf.key, leaf.at.version(), err)
+		}
+		return nil
+	})
 	if err != nil {
 		return stored{}, err
-	}
-	st, vh, err := parseStored(ns, value)
-	if err == nil && statusmap.LeafHash(leaf.key, vh) != leaf.hash {
-		err = errors.New("another value hash")
-	}
-	if err != nil {
-		return stored{}, fmt.Errorf("%w: record %x of version %d: %v", ErrCorrupt, leaf.key, leaf.at.version(), err)
 	}
 	return st, nil
 }
@@ -347,7 +352,7 @@ func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (
 // valueHash reads the value hash of a leaf.
 func (s *Snapshot) valueHash(leaf *leaf) (Hash, error) {
 	version := leaf.at.version()
-	value, err := s.view.Get(leafKey(leaf.key, version))
+	value, err := backend.Get(s.view, leafKey(leaf.key, version))
 	if err != nil {
 		return Hash{}, fmt.Errorf("reading leaf %x: %w", leaf.key, err)
 	}

@@ -199,9 +199,9 @@ func (r *reads) add(key []byte) {
 	r.keys = append(r.keys, string(key))
 }
 
-func (r *reads) Get(key []byte) ([]byte, error) {
+func (r *reads) Read(key []byte, fn func([]byte) error) error {
 	r.add(key)
-	return r.memory.Get(key)
+	return r.memory.Read(key, fn)
 }
 
 func (r *reads) Scan(from, to []byte, fn func(key, value []byte) bool) error {

@@ -36,7 +36,7 @@ func damaged(format string, args ...any) error {
 func (m *Mirror) held(key []byte) (*signed, error) {
 	view := m.store.View()
 	defer view.Close()
-	note, err := view.Get(key)
+	note, err := backend.Get(view, key)
 	if note == nil || err != nil {
 		return nil, err
 	}

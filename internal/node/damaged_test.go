@@ -92,7 +92,7 @@ func TestOtherFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	view := store.View()
-	head, err := view.Get(key)
+	head, err := backend.Get(view, key)
 	if err != nil || len(head) < 33 {
 		t.Fatalf("head %x, %v", head, err)
 	}

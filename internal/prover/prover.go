@@ -16,7 +16,6 @@ import (
 	"sync"
 
 	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
@@ -25,6 +24,7 @@ import (
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -120,8 +120,8 @@ func (s *State) leaf(index uint64) ([]byte, []Hash, error) {
 	for i := range path {
 		hashes[i] = path[i][:]
 	}
-	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, s.Size,
-		rfc6962.DefaultHasher.HashLeaf(leaves[0]), hashes, s.Root[:]); err != nil {
+	if err := proof.VerifyInclusion(treehash.Hasher{}, index, s.Size,
+		treehash.Hasher{}.HashLeaf(leaves[0]), hashes, s.Root[:]); err != nil {
 		return nil, nil, damaged("the stored tree does not prove leaf %d: %w", index, err)
 	}
 	return leaves[0], path, nil

@@ -134,8 +134,8 @@ func (s *store) View() backend.View { return view(s.side) }
 
 type view map[string][]byte
 
-func (v view) Get(key []byte) ([]byte, error) { return bytes.Clone(v[string(key)]), nil }
-func (v view) Close() error                   { return nil }
+func (v view) Read(key []byte, fn func([]byte) error) error { return fn(v[string(key)]) }
+func (v view) Close() error                                 { return nil }
 
 func (v view) Scan(from, to []byte, fn func(key, value []byte) bool) error {
 	var keys []string

@@ -155,7 +155,7 @@ func logged(view backend.View, d *draft, i *item) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return view.Get(idKey(i.ID))
+	return backend.Get(view, idKey(i.ID))
 }
 
 // finish computes the seal and everything that is written beside the leaves. The

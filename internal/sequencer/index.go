@@ -95,7 +95,7 @@ func checkSpace[V any](view backend.View, prefix byte, what string, want map[Has
 // missing names one of the values that are not there.
 func missing[V any](view backend.View, prefix byte, what string, want map[Hash]V) error {
 	for id := range want {
-		v, err := view.Get(append([]byte{prefix}, id[:]...))
+		v, err := backend.Get(view, append([]byte{prefix}, id[:]...))
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func missing[V any](view backend.View, prefix byte, what string, want map[Hash]V
 // checkReserved checks the tree last reserved: the whole one, or an earlier
 // sealed one if a crash came before the reservation.
 func (x *Index) checkReserved(view backend.View) error {
-	v, err := view.Get(reservedKey)
+	v, err := backend.Get(view, reservedKey)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,11 @@ type overlay struct {
 	writes []backend.Write
 }
 
-func (o *overlay) Get(key []byte) ([]byte, error) {
+func (o *overlay) Read(key []byte, fn func(value []byte) error) error {
 	if i, ok := o.find(key); ok {
-		return bytes.Clone(o.writes[i].Value), nil
+		return fn(o.writes[i].Value)
 	}
-	return o.View.Get(key)
+	return o.View.Read(key, fn)
 }
 
 // find returns where key is among the writes, or would be.

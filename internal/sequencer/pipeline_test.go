@@ -115,8 +115,8 @@ func TestOverlay(t *testing.T) {
 	want := b.View()
 	defer want.Close()
 	for i := range 33 {
-		a, errA := over.Get(key(i))
-		b, errB := want.Get(key(i))
+		a, errA := backend.Get(over, key(i))
+		b, errB := backend.Get(want, key(i))
 		if errA != nil || errB != nil || (a == nil) != (b == nil) || !bytes.Equal(a, b) {
 			t.Errorf("key %d: %x, %v; want %x, %v", i, a, errA, b, errB)
 		}

@@ -111,7 +111,7 @@ func Reserved(b backend.Backend) (backend.Root, error) {
 func get(b backend.Backend, key []byte) ([]byte, error) {
 	v := b.View()
 	defer v.Close()
-	return v.Get(key)
+	return backend.Get(v, key)
 }
 
 // KeyStore finds what entries of a log have brought: public keys, and
@@ -150,7 +150,7 @@ func Published(b backend.Backend) ([]byte, error) { return get(b, publishedKey) 
 
 // PublishedIn is Published as of a view, in which the state that it covers is
 // found too.
-func PublishedIn(v backend.View) ([]byte, error) { return v.Get(publishedKey) }
+func PublishedIn(v backend.View) ([]byte, error) { return backend.Get(v, publishedKey) }
 
 // leafReader reads leaves for the map function: those of the store, then those
 // of the batch in the making.

@@ -166,12 +166,13 @@ func (s *Sequencer) checkSide(side []backend.Write) error {
 		if w.Value == nil {
 			continue
 		}
-		got, err := view.Get(w.Key)
-		if err != nil {
+		if err := view.Read(w.Key, func(got []byte) error {
+			if got == nil || !bytes.Equal(got, w.Value) {
+				return damaged("side value %.60q differs from what was written", w.Key)
+			}
+			return nil
+		}); err != nil {
 			return err
-		}
-		if got == nil || !bytes.Equal(got, w.Value) {
-			return damaged("side value %.60q differs from what was written", w.Key)
 		}
 	}
 	return nil

@@ -288,13 +288,14 @@ func (v *view) enter() error {
 	return v.s.enter(context.Background())
 }
 
-func (v *view) Get(key []byte) ([]byte, error) {
+func (v *view) Read(key []byte, fn func(value []byte) error) error {
 	if err := v.enter(); err != nil {
-		return nil, err
+		return err
 	}
 	v.s.disk.mu.Lock()
-	defer v.s.disk.mu.Unlock()
-	return bytes.Clone(v.s.disk.get(string(key), v.version)), nil
+	value := v.s.disk.get(string(key), v.version)
+	v.s.disk.mu.Unlock()
+	return fn(value)
 }
 
 func (v *view) Scan(from, to []byte, fn func(key, value []byte) bool) error {

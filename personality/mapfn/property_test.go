@@ -189,8 +189,8 @@ func TestReplayed(t *testing.T) {
 // memory is a side store, and its own View.
 type memory map[string][]byte
 
-func (m memory) Get(key []byte) ([]byte, error) { return bytes.Clone(m[string(key)]), nil }
-func (m memory) Close() error                   { return nil }
+func (m memory) Read(key []byte, fn func([]byte) error) error { return fn(m[string(key)]) }
+func (m memory) Close() error                                 { return nil }
 
 func (m memory) Scan(from, to []byte, fn func(key, value []byte) bool) error {
 	var keys []string

@@ -102,11 +102,28 @@ func Root(r *compact.Range) (Hash, error) {
 	return Hash(root), nil
 }
 
-func factory() *compact.RangeFactory { return &compact.RangeFactory{Hash: children} }
+func factory() *compact.RangeFactory { return &compact.RangeFactory{Hash: Hasher{}.HashChildren} }
 
 func node(left, right Hash) Hash { return Hash(tlog.NodeHash(left, right)) }
 
-func children(left, right []byte) []byte {
+// Hasher is a merkle.LogHasher of these hashes, for proofs. It takes no others than of
+// 32 bytes.
+type Hasher struct{}
+
+// Size returns the length of a hash in bytes.
+func (Hasher) Size() int { return sha256.Size }
+
+// EmptyRoot returns the root of a list without leaves.
+func (Hasher) EmptyRoot() []byte { return rfc6962.DefaultHasher.EmptyRoot() }
+
+// HashLeaf returns the leaf hash of data.
+func (Hasher) HashLeaf(data []byte) []byte {
+	h := Leaf(data)
+	return h[:]
+}
+
+// HashChildren returns the hash of the node above two others.
+func (Hasher) HashChildren(left, right []byte) []byte {
 	h := node(Hash(left), Hash(right))
 	return h[:]
 }

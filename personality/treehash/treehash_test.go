@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/transparency-dev/merkle"
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -39,6 +40,19 @@ func TestSame(t *testing.T) {
 		if err != nil || !bytes.Equal(got[:], want) {
 			t.Fatalf("%d leaves: %x, want %x, %v", n+1, got, want, err)
 		}
+	}
+}
+
+// TestHasher: the hashes are those of the library.
+func TestHasher(t *testing.T) {
+	var mine, theirs merkle.LogHasher = treehash.Hasher{}, rfc6962.DefaultHasher
+	if mine.Size() != theirs.Size() || !bytes.Equal(mine.EmptyRoot(), theirs.EmptyRoot()) {
+		t.Errorf("%d bytes, %x", mine.Size(), mine.EmptyRoot())
+	}
+	left, right := mine.HashLeaf([]byte("left")), mine.HashLeaf(nil)
+	if !bytes.Equal(left, theirs.HashLeaf([]byte("left"))) || !bytes.Equal(right, theirs.HashLeaf(nil)) ||
+		!bytes.Equal(mine.HashChildren(left, right), theirs.HashChildren(left, right)) {
+		t.Errorf("%x", mine.HashChildren(left, right))
 	}
 }
 

@@ -200,7 +200,7 @@ func checkView(t *testing.T, v backend.View, want map[string][]byte) {
 		if gets--; gets < 0 {
 			break
 		}
-		got, err := v.Get([]byte(k))
+		got, err := backend.Get(v, []byte(k))
 		if err != nil || got == nil || !bytes.Equal(got, w) {
 			t.Fatalf("side %q is %q, %v, want %q", k, got, err, w)
 		}

@@ -89,7 +89,7 @@ func (s *Store) look(t *testing.T, last backend.Root) (backend.Root, error) {
 func (s *Store) lookAside(root backend.Root) (err error) {
 	v := s.View()
 	defer func() { err = errors.Join(err, v.Close()) }()
-	size, err := v.Get([]byte("size"))
+	size, err := backend.Get(v, []byte("size"))
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func testWriters(t *testing.T, mk Maker) {
 func (s *Store) increment(t *testing.T, key []byte) error {
 	for {
 		v := s.View()
-		old, err := v.Get(key)
+		old, err := backend.Get(v, key)
 		if err := errors.Join(err, v.Close()); err != nil {
 			return err
 		}

@@ -46,15 +46,15 @@ func testSideWrites(t *testing.T, mk Maker) {
 
 	v := s.View()
 	defer v.Close()
-	got, err := v.Get([]byte("mine"))
+	got, err := backend.Get(v, []byte("mine"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	copy(got, "yours!") // the caller owns it
-	if again, err := v.Get([]byte("mine")); err != nil || string(again) != "before" {
+	if again, err := backend.Get(v, []byte("mine")); err != nil || string(again) != "before" {
 		t.Errorf("mine is %q, %v", again, err)
 	}
-	if got, err := v.Get([]byte("absent")); err != nil || got != nil {
+	if got, err := backend.Get(v, []byte("absent")); err != nil || got != nil {
 		t.Errorf("absent is %q, %v", got, err)
 	}
 }
@@ -167,7 +167,7 @@ func testReopen(t *testing.T, mk Maker) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := v.Get(key); err == nil {
+		if _, err := backend.Get(v, key); err == nil {
 			t.Error("a view of a closed store answers")
 		}
 		if err := v.Close(); err != nil {

@@ -121,7 +121,7 @@ func (img image) reached(t *testing.T, b backend.Backend, steps []step) int64 {
 	}
 	v := b.View()
 	defer v.Close()
-	signed, err := v.Get([]byte("signed"))
+	signed, err := backend.Get(v, []byte("signed"))
 	if err != nil {
 		t.Fatal(err)
 	}

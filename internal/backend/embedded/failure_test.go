@@ -136,8 +136,8 @@ func wantFailure(t *testing.T, s *backendtest.Store, v backend.View) {
 		"InclusionProof":   func() error { _, err := s.InclusionProof(ctx, 0, 1); return err },
 		"ConsistencyProof": func() error { _, err := s.ConsistencyProof(ctx, 1, 2); return err },
 		"Swap":             func() error { return s.Swap(ctx, []byte("k"), nil, []byte("v")) },
-		"View":             func() error { _, err := s.View().Get([]byte("k")); return err },
-		"View.Get":         func() error { _, err := v.Get([]byte("k")); return err },
+		"View":             func() error { _, err := backend.Get(s.View(), []byte("k")); return err },
+		"View.Read":        func() error { _, err := backend.Get(v, []byte("k")); return err },
 		"View.Scan":        func() error { return v.Scan(nil, nil, func(_, _ []byte) bool { return true }) },
 		"Close":            func() error { return s.Close() },
 	} {

@@ -4,7 +4,8 @@ import (
 	"sync/atomic"
 
 	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // nodeCache holds the Merkle nodes that many proofs share: of each level, once
@@ -82,5 +83,5 @@ func above(hashes [][32]byte) []byte {
 	if half == 0 {
 		return hashes[0][:]
 	}
-	return rfc6962.DefaultHasher.HashChildren(above(hashes[:half]), above(hashes[half:]))
+	return treehash.Hasher{}.HashChildren(above(hashes[:half]), above(hashes[half:]))
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/transparency-dev/merkle/proof"
-	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // maxLeaves is the most leaves that one call returns; a long row of short
@@ -126,7 +126,7 @@ func (s *Store) path(pic *picture, want proof.Nodes) ([]backend.Hash, error) {
 			return nil, err
 		}
 	}
-	path, err := want.Rehash(nodes, rfc6962.DefaultHasher.HashChildren)
+	path, err := want.Rehash(nodes, treehash.Hasher{}.HashChildren)
 	if err != nil {
 		return nil, err
 	}

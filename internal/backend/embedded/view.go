@@ -39,12 +39,12 @@ func (v *view) enter() error {
 	return nil
 }
 
-func (v *view) Get(key []byte) ([]byte, error) {
+func (v *view) Read(key []byte, fn func(value []byte) error) error {
 	if err := v.enter(); err != nil {
-		return nil, err
+		return err
 	}
 	defer v.s.leave()
-	return v.pic.snap.Side(key)
+	return v.pic.snap.Side(key, fn)
 }
 
 func (v *view) Scan(from, to []byte, fn func(key, value []byte) bool) error {

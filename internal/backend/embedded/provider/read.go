@@ -44,19 +44,32 @@ func (t *readTX) Close() error {
 	return t.done()
 }
 
-// get copies the value of key, or returns nil if there is none. It reads fewer tables
-// than scan, which cannot ask their filters.
-func get(r pebble.Reader, key []byte) (value []byte, err error) {
+// lend calls f with the value of key during the call, or with nil if there is none,
+// and returns its error. It reads fewer tables than scan, which cannot ask their
+// filters.
+func lend(r pebble.Reader, key []byte, f func(value []byte) error) (err error) {
 	defer explain(&err)
 	v, c, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
+		return f(nil)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer c.Close()
-	return append(make([]byte, 0, len(v)), v...), nil
+	if v == nil {
+		v = []byte{} // stored, and empty
+	}
+	return f(v)
+}
+
+// get copies the value of key, or returns nil if there is none.
+func get(r pebble.Reader, key []byte) (value []byte, err error) {
+	err = lend(r, key, func(lent []byte) error {
+		value = bytes.Clone(lent)
+		return nil
+	})
+	return value, err
 }
 
 // scan calls f for each key in [from, to) until it returns false or an error.

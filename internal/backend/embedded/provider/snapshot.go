@@ -26,12 +26,13 @@ func (p *Provider) Snapshot() (*Snapshot, error) {
 	return &Snapshot{p, snap}, nil
 }
 
-// Side returns a copy of a side value, or nil if there is none.
-func (s *Snapshot) Side(key []byte) ([]byte, error) {
+// Side calls f with a side value, or with nil if there is none, and returns its
+// error. The value is valid during the call.
+func (s *Snapshot) Side(key []byte, f func(value []byte) error) error {
 	if err := s.p.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	return get(s.snap, sideKey(key))
+	return lend(s.snap, sideKey(key), f)
 }
 
 // ScanSide calls f for the side keys in [from, to) in order until it returns

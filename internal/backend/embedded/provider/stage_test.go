@@ -53,18 +53,20 @@ func count(t *testing.T, p *Provider, tree *trillian.Tree) int {
 	return len(leaves)
 }
 
-func side(t *testing.T, p *Provider, key string) string {
+func side(t *testing.T, p *Provider, key string) (value string) {
 	t.Helper()
 	s, err := p.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	v, err := s.Side([]byte(key))
-	if err != nil {
+	if err := s.Side([]byte(key), func(v []byte) error {
+		value = string(v)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
-	return string(v)
+	return value
 }
 
 // TestStage sees all of a Stage behind Commit and nothing before it, or ever
