@@ -293,6 +293,11 @@ func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
 	return mux
 }
 
+// streamWorkers is the number of goroutines that answer calls one after the other: a
+// new one for each would grow its stack each time, a tenth of what a bundle costs. Calls
+// for which none is free have their own.
+const streamWorkers = 64
+
 // routes adds the log to mux, and puts gRPC on the same address.
 func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.Signer, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
 	admits := admission.New(sequencer.KeyStore{Backend: n.store}, n.now)
@@ -309,7 +314,7 @@ func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.S
 		return err
 	}
 	n.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(api.MaxMessageBytes), grpc.MaxHeaderListSize(maxHeader),
-		grpc.MaxConcurrentStreams(4096), grpc.ConnectionTimeout(10*time.Second),
+		grpc.MaxConcurrentStreams(4096), grpc.NumStreamWorkers(streamWorkers), grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 2 * time.Minute}))
 	standingv1.RegisterLogServer(n.grpc, service)
 	mux.Handle("/", metrics.tiles.Measured(&tiles.Handler{
