@@ -213,7 +213,7 @@ func (s *Snapshot) walk(key *Hash, siblings *[]Hash) (site, bool) {
 // or 0 if there is nothing.
 func (s *Snapshot) lookup(ns mapfn.NS, key Hash) (stored, address, error) {
 	at, ok := s.walk(&key, nil)
-	if !ok || at.held != nil && !at.held.has(&key, 4*at.path.n) {
+	if !ok || at.held != nil && at.held.find(&key, 4*at.path.n) == nil {
 		return stored{}, 0, nil
 	}
 	if st, from, err := s.fromHeld(at, ns, key); from > 0 || err != nil {
@@ -241,16 +241,16 @@ func (s *Snapshot) fromHeld(in site, ns mapfn.NS, key Hash) (stored, address, er
 	if h == nil {
 		return stored{}, 0, nil
 	}
-	i, found := indexTag(h.stubs, tagOf(&key), 4*in.path.n)
-	if !found {
+	found := h.find(&key, 4*in.path.n)
+	if found == nil {
 		return stored{}, 0, nil
 	}
-	st, err := s.read(ns, &leaf{key, h.stubs[i].hash, h.stubs[i].at})
+	st, err := s.read(ns, &leaf{key, found.hash, found.at})
 	if errors.Is(err, ErrCorrupt) {
 		// Or the stub is another key's. The bucket, read, tells.
 		return stored{}, 0, nil
 	}
-	return st, h.stubs[i].at, err
+	return st, found.at, err
 }
 
 // read returns the record of a leaf, which is in namespace ns.
@@ -328,7 +328,7 @@ func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (
 		return stored{}, err
 	}
 	if from > 0 {
-		follow(at.held.stubs, want, d, &p.Siblings)
+		follow(at.held.all(), want, d, &p.Siblings)
 		p.Terminal = statusmap.TerminalKey
 		return st, nil
 	}

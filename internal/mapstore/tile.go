@@ -63,7 +63,7 @@ func place[T keyed, P member[T]](t *tile, i int, p path, b []T, holds func(path)
 		for i := range b {
 			stubs[i] = P(&b[i]).stub()
 		}
-		if h := hold(stubs, d, nil, partSet{}); h != nil {
+		if h := hold(stubs, d); h != nil {
 			t.setBucket(i, h.top(d), len(b), h)
 			return
 		}

@@ -190,40 +190,47 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 // reports whether that changes it. It is not ok, and nothing is done, if the tags do
 // not tell the keys apart.
 func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome) (changed, ok bool) {
-	old := t.slots[i].held
-	next := append(make([]stub, 0, len(old.stubs)+len(changes)), old.stubs...)
+	old, d := t.slots[i].held, 4*p.n
+	next := &held{base: old.base, late: append(make([]stub, 0, len(old.late)+len(changes)), old.late...)}
+	own := false // whether base is next's alone
 	var parts partSet
 	before := *out
 	for j := range changes {
 		c := &changes[j]
-		at, found := indexTag(next, tagOf(&c.key), 4*p.n)
-		switch {
+		s := c.stub()
+		switch late, at, found := next.index(s.tag, d); {
 		case found != (c.old > 0):
 			*out = before
 			return false, false
 		case !found:
-			next = slices.Insert(next, at, c.stub())
-		case next[at].hash == c.hash:
+			next.late = slices.Insert(next.late, at, s)
+		case next.stubs(late)[at].hash == s.hash:
 			continue
+		case late:
+			next.late[at] = s
 		default:
-			next[at] = c.stub()
+			if !own {
+				next.base, own = slices.Clone(next.base), true
+			}
+			next.base[at] = s
 		}
-		parts[part(next[at].tag, 4*p.n)], changed = true, true
+		parts[part(s.tag, d)], changed = true, true
 		u.write(c, out)
 	}
-	switch {
-	case !changed:
-	case len(next) > bucketMax:
-		place(t, i, p, next, u.holds)
-	default:
-		h := hold(next, 4*p.n, old, parts)
-		top := h.top(4 * p.n)
-		if !u.holds(p) {
-			h = nil
-		}
-		t.setBucket(i, top, len(next), h)
+	if !changed {
+		return false, true
 	}
-	return changed, true
+	if next.len() > bucketMax {
+		place(t, i, p, next.all(), u.holds)
+		return true, true
+	}
+	next.finish(d, old, parts)
+	top, n := next.top(d), next.len()
+	if !u.holds(p) {
+		next = nil
+	}
+	t.setBucket(i, top, n, next)
+	return true, true
 }
 
 // putRead does the same with a bucket that is read, or none.
