@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -144,8 +145,7 @@ func (d *decoder) readItems(named bool, depth int) ([]member, error) {
 			return nil, reason.Errorf(reason.JSONLimit, "more than %d members or items", maxItems)
 		}
 	}
-	items := make([]member, len(d.members)-first)
-	copy(items, d.members[first:])
+	items := slices.Clone(d.members[first:])
 	d.members = d.members[:first]
 	_, err := d.ReadToken()
 	return items, jsonError(err)
