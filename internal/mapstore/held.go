@@ -2,6 +2,7 @@ package mapstore
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/standing-log/standing/personality/statusmap"
 )
@@ -27,34 +28,39 @@ func (s *stub) stub() stub { return *s }
 // held is a bucket in memory. No two of its leaves have the same tag: whoever
 // looks for names that have needs 2^32 attempts, and gains that one bucket is read
 // whenever it is used. Once it has been made it is not modified, as tiles are not.
+//
+// There are many, and each pointer to one, or in one, is followed whenever memory is
+// collected: so there are two pieces of memory to a bucket, or one pointer in it.
 type held struct {
-	// base and late are the stubs, sorted each by itself. What is new is in late until
-	// that is full: most changes copy that alone, and leave base where it is.
-	base, late []stub
-	// parts are the tops of the stubs by the bits after the bucket's path, so that a
-	// change leads to an eighth of the hashing, and counts how many there are, where 2
-	// stands for two and more. It is nil if they are few; then late is empty, too.
-	parts  *[1 << partBits]Hash
-	counts [1 << partBits]uint8
+	base   []stub // sorted
+	*crown        // nil if the bucket is small: then base has all of it
+}
+
+// crown is what a larger bucket has besides, so that a change leaves base where it is,
+// and leads to a sixth of the hashing. It has no pointers, which the collector would
+// follow, and fills 896 bytes, one of the sizes in which Go gives out memory.
+type crown struct {
+	late  [lateMax]stub // the first of them, sorted: stubs that are not in base yet
+	lates int
+	// nodes and count are a heap over the parts of the bucket: the stubs that have the
+	// same bits after its path.
+	nodes [2*parts - 1]Hash
+	count [2 * parts]uint8
 }
 
 const (
-	// partBits is the number of bits by which a held bucket is divided into parts.
 	partBits = 3
-	// partsFrom is the number of stubs from which the parts are worth their memory.
-	partsFrom = 16
-	// lateMax is the number of stubs at which late is full.
-	lateMax = 8
+	parts    = 1 << partBits
+	// crownFrom is the number of stubs from which a crown is worth its memory.
+	crownFrom = 16
+	lateMax   = 8
 )
-
-// partSet says which parts of a bucket change.
-type partSet [1 << partBits]bool
 
 // part returns in which part of a bucket at bit d a tag is.
 func part(tag uint64, d int) int { return int(tag << d >> (64 - partBits)) }
 
-// hold returns stubs, which are sorted, as a bucket at bit d, or nil if that cannot
-// be held.
+// hold returns stubs, which are sorted and become its own, as a bucket at bit d, or nil
+// if that cannot be held.
 func hold(stubs []stub, d int) *held {
 	if d > 64-partBits {
 		return nil
@@ -65,37 +71,86 @@ func hold(stubs []stub, d int) *held {
 		}
 	}
 	h := &held{base: stubs}
-	h.finish(d, &held{}, partSet{})
+	h.complete(d)
 	return h
 }
 
-// finish completes the bucket at bit d that has the stubs of old but for those of the
-// parts in changed.
-func (h *held) finish(d int, old *held, changed partSet) {
-	n := h.len()
-	if len(h.late) > lateMax || n < partsFrom {
-		h.base, h.late = h.all(), nil
-	}
-	if n < partsFrom {
-		return
-	}
-	h.parts = new([1 << partBits]Hash)
-	if old.parts != nil {
-		*h.parts, h.counts = *old.parts, old.counts
-	}
-	for i := range h.parts {
-		if changed[i] || old.parts == nil {
-			stubs := merge(inPart(h.base, i, d), inPart(h.late, i, d))
-			h.parts[i], h.counts[i] = top(stubs, d+partBits), uint8(min(len(stubs), 2))
-		}
+// complete gives the bucket at bit d a crown if it is large enough, and has none.
+func (h *held) complete(d int) {
+	if h.crown == nil && len(h.base) >= crownFrom {
+		h.crown = new(crown)
+		h.sum(d, 1<<parts-1)
 	}
 }
 
+// clone returns a copy with room for n more stubs, of which base is shared if there is
+// a crown.
+func (h *held) clone(n int) *held {
+	if h.crown == nil {
+		return &held{base: append(make([]stub, 0, len(h.base)+n), h.base...)}
+	}
+	c := *h.crown
+	return &held{h.base, &c}
+}
+
+// put puts a stub, of which the place is known, into a clone of old.
+func (h *held) put(s stub, late bool, at int, found bool, old *held) {
+	switch {
+	case h.crown == nil && found:
+		h.base[at] = s
+	case h.crown == nil:
+		h.base = slices.Insert(h.base, at, s)
+	case found && late:
+		h.late[at] = s
+	case found:
+		if &h.base[0] == &old.base[0] {
+			h.base = slices.Clone(h.base)
+		}
+		h.base[at] = s
+	default:
+		if h.lates == lateMax {
+			h.base, h.lates, at = h.all(), 0, 0
+		}
+		copy(h.late[at+1:], h.late[at:h.lates])
+		h.late[at], h.lates = s, h.lates+1
+	}
+}
+
+// sum computes the nodes over those parts of the bucket, which has a crown and is at
+// bit d, of which the bit is set in changed.
+func (h *held) sum(d int, changed uint16) {
+	for i := range parts {
+		if changed>>i&1 == 1 {
+			a, b := inPart(h.base, i, d), inPart(h.tail(), i, d)
+			h.nodes[parts+i-1], h.count[parts+i] = topOf(a, b, d+partBits), uint8(min(len(a)+len(b), 2))
+		}
+	}
+	h.heap().sum(changed)
+}
+
+func (c *crown) heap() heap { return heap{c.nodes[:], c.count[:]} }
+
+// tail returns the stubs that are not in base.
+func (h *held) tail() []stub {
+	if h.crown == nil {
+		return nil
+	}
+	return h.late[:h.lates]
+}
+
+// top returns the hash of the subtree of the bucket, which begins at bit d.
+func (h *held) top(d int) Hash {
+	if h.crown == nil {
+		return top(h.base, d)
+	}
+	return h.heap().top()
+}
+
 // len returns the number of stubs.
-func (h *held) len() int { return len(h.base) + len(h.late) }
+func (h *held) len() int { return len(h.base) + len(h.tail()) }
 
 // all returns the stubs, sorted, which the caller does not modify.
-func (h *held) all() []stub { return merge(h.base, h.late) }
+func (h *held) all() []stub { return merge(h.base, h.tail()) }
 
 // merge returns the stubs of both, sorted as they are, which the caller does not
 // modify.
@@ -114,6 +169,32 @@ func merge(a, b []stub) []stub {
 	return append(out, a...)
 }
 
+// topOf is top of the stubs of both.
+func topOf(a, b []stub, d int) Hash {
+	switch {
+	case len(b) == 0:
+		return top(a, d)
+	case len(a) == 0:
+		return top(b, d)
+	}
+	a0, a1 := split(a, d)
+	b0, b1 := split(b, d)
+	// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
+	return statusmap.NodeHash(topOf(a0, b0, d+1), topOf(a1, b1, d+1))
+}
+
+// follow follows key, which the bucket has, from bit d on to the end, and appends to
+// siblings those on the way.
+func (h *held) follow(key *leaf, d int, siblings *[]Hash) {
+	stubs := h.base
+	if h.crown != nil {
+		i, _ := h.heap().descend(part(tagOf(&key.key), d), siblings)
+		stubs = merge(inPart(h.base, i, d), inPart(h.tail(), i, d))
+		d += partBits
+	}
+	follow(stubs, key, d, siblings)
+}
+
 // inPart returns those of the stubs of a bucket at bit d, sorted, that are in part i.
 func inPart(stubs []stub, i, d int) []stub {
 	if len(stubs) == 0 {
@@ -122,19 +203,19 @@ func inPart(stubs []stub, i, d int) []stub {
 	bucket := stubs[0].tag >> (64 - d) << (64 - d)
 	from, _ := indexTag(stubs, bucket|uint64(i)<<(64-d-partBits), d)
 	to := len(stubs)
-	if i++; i < 1<<partBits {
+	if i++; i < parts {
 		to, _ = indexTag(stubs, bucket|uint64(i)<<(64-d-partBits), d)
 	}
 	return stubs[from:to]
 }
 
 // index returns where a tag is, or would be among the late ones, in the bucket at bit
-// d.
+// d; without a crown, in base.
 func (h *held) index(tag uint64, d int) (late bool, at int, found bool) {
-	if at, found = indexTag(h.base, tag, d); found {
-		return false, at, true
+	if at, found = indexTag(h.base, tag, d); found || h.crown == nil {
+		return false, at, found
 	}
-	at, found = indexTag(h.late, tag, d)
+	at, found = indexTag(h.tail(), tag, d)
 	return true, at, found
 }
 
@@ -145,44 +226,14 @@ func (h *held) find(key *Hash, d int) *stub {
 	if !found {
 		return nil
 	}
-	return &h.stubs(late)[at]
+	return h.stub(late, at)
 }
 
-func (h *held) stubs(late bool) []stub {
+func (h *held) stub(late bool, at int) *stub {
 	if late {
-		return h.late
+		return &h.late[at]
 	}
-	return h.base
-}
-
-// top returns the hash of the subtree of the bucket, which begins at bit d.
-func (h *held) top(d int) Hash {
-	if h.parts == nil {
-		return top(h.base, d)
-	}
-	top, _ := topOf(h.parts[:], h.counts[:])
-	return top
-}
-
-// topOf returns the hash of the subtree of parts, and how many leaves it has, where 2
-// stands for two and more.
-func topOf(parts []Hash, counts []uint8) (Hash, uint8) {
-	if len(parts) == 1 {
-		return parts[0], counts[0]
-	}
-	half := len(parts) / 2
-	l, nl := topOf(parts[:half], counts[:half])
-	r, nr := topOf(parts[half:], counts[half:])
-	switch {
-	case nl+nr >= 2:
-		// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
-		return statusmap.NodeHash(l, r), 2
-	case nl == 1:
-		// SPEC: T(S, d) = leaf(k, vh) if S = {(k, vh)}, whatever d
-		return l, 1
-	default:
-		return r, nr // the leaf, or zero
-	}
+	return &h.base[at]
 }
 
 // indexTag returns where a tag is, or would be, in the stubs of a bucket at bit d.

@@ -48,7 +48,7 @@ func TestHeld(t *testing.T) {
 			if leaves[c.key].hash != c.hash {
 				leaves[c.key] = c.leaf
 			}
-			if a, b := heldAt(last, &c.key), heldAt(next, &c.key); a != nil && b != nil && len(b.late) > 0 && &a.base[0] == &b.base[0] {
+			if a, b := heldAt(last, &c.key), heldAt(next, &c.key); a != nil && b != nil && a.crown != nil && b.crown != nil && b.lates > 0 && &a.base[0] == &b.base[0] {
 				shared++
 			}
 		}

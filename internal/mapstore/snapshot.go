@@ -328,7 +328,7 @@ func (s *Snapshot) proveIn(at site, ns mapfn.NS, key Hash, p *statusmap.Proof) (
 		return stored{}, err
 	}
 	if from > 0 {
-		follow(at.held.all(), want, d, &p.Siblings)
+		at.held.follow(want, d, &p.Siblings)
 		p.Terminal = statusmap.TerminalKey
 		return st, nil
 	}

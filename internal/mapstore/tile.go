@@ -17,9 +17,7 @@ type slot struct {
 type tile struct {
 	slots [16]slot
 
-	// The nodes are a heap: node i has the halves 2i and 2i+1, 1 is the top
-	// of the tile and 16+i is slot i. nodes[i-1] is the hash of node i, and
-	// count[i] the number of map keys below, where 2 stands for two and more.
+	// nodes and count are a heap over the slots.
 	nodes [31]Hash
 	count [32]uint8
 }
@@ -72,57 +70,81 @@ func place[T keyed, P member[T]](t *tile, i int, p path, b []T, holds func(path)
 }
 
 // sum computes the nodes above the slots whose bits are set in changed.
-func (t *tile) sum(changed uint16) {
-	var dirty [32]bool
-	for i := range 16 {
-		dirty[16+i] = changed>>i&1 == 1
-	}
-	for i := 15; i > 0; i-- {
-		if dirty[2*i] || dirty[2*i+1] {
-			dirty[i] = true
-			t.sumNode(i)
-		}
-	}
-}
+func (t *tile) sum(changed uint16) { t.heap().sum(changed) }
 
-func (t *tile) sumNode(i int) {
-	l, r := 2*i, 2*i+1
-	t.count[i] = min(t.count[l]+t.count[r], 2)
-	switch {
-	case t.count[i] == 2:
-		// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
-		*t.node(i) = statusmap.NodeHash(*t.node(l), *t.node(r))
-	case t.count[l] == 1:
-		// SPEC: T(S, d) = leaf(k, vh) if S = {(k, vh)}, whatever d
-		*t.node(i) = *t.node(l)
-	default:
-		*t.node(i) = *t.node(r) // the leaf, or zero
-	}
-}
+func (t *tile) heap() heap { return heap{t.nodes[:], t.count[:]} }
 
 // top returns the hash of the subtree that begins with this tile.
-func (t *tile) top() Hash { return *t.node(1) }
+func (t *tile) top() Hash { return t.heap().top() }
 
 // descend follows key, whose first 4n bits lead to t, as far as there are
 // nodes, and returns the slot in which to go on, or false if there is nothing.
 // If siblings is not nil, it appends to it those on the way.
 func (t *tile) descend(key *Hash, n int, siblings *[]Hash) (int, bool) {
-	at, i := 1, nibble(key, n)
-	for level := 3; level >= 0 && t.count[at] == 2; level-- {
-		at = 2*at + i>>level&1
-		if siblings != nil {
-			*siblings = append(*siblings, *t.node(at ^ 1))
+	return t.heap().descend(nibble(key, n), siblings)
+}
+
+// heap is the nodes above a number of slots that is a power of two: node i has the
+// halves 2i and 2i+1, 1 is the top and len(count)/2+i is slot i. nodes[i-1] is the hash
+// of node i, and count[i] the number of map keys below, where 2 stands for two and more.
+type heap struct {
+	nodes []Hash
+	count []uint8
+}
+
+func (h heap) top() Hash { return h.nodes[0] }
+
+func (h heap) slots() int { return len(h.count) / 2 }
+
+// sum computes the nodes above the slots whose bits are set in changed.
+func (h heap) sum(changed uint16) {
+	dirty := uint32(changed) << h.slots()
+	for i := h.slots() - 1; i > 0; i-- {
+		if dirty>>(2*i)&3 > 0 {
+			dirty |= 1 << i
+			h.sumNode(i)
 		}
 	}
-	if t.count[at] == 0 {
+}
+
+func (h heap) sumNode(i int) {
+	l, r := 2*i, 2*i+1
+	h.count[i] = min(h.count[l]+h.count[r], 2)
+	switch {
+	case h.count[i] == 2:
+		// SPEC: T(S, d) = node(T(S0, d+1), T(S1, d+1))
+		h.nodes[i-1] = statusmap.NodeHash(h.nodes[l-1], h.nodes[r-1])
+	case h.count[l] == 1:
+		// SPEC: T(S, d) = leaf(k, vh) if S = {(k, vh)}, whatever d
+		h.nodes[i-1] = h.nodes[l-1]
+	default:
+		h.nodes[i-1] = h.nodes[r-1] // the leaf, or zero
+	}
+}
+
+// descend follows bits, of which there are as many as the heap has levels, as far as
+// there are nodes, and returns the slot in which to go on, or false if there is nothing.
+// If siblings is not nil, it appends to it those on the way.
+func (h heap) descend(key int, siblings *[]Hash) (int, bool) {
+	at := 1
+	for level := h.slots() / 2; level > 0 && h.count[at] == 2; level /= 2 {
+		at = 2 * at
+		if key&level > 0 {
+			at++
+		}
+		if siblings != nil {
+			*siblings = append(*siblings, h.nodes[at^1-1])
+		}
+	}
+	if h.count[at] == 0 {
 		return 0, false
 	}
 	// A lone leaf, somewhere below the node at: the path need not lead to it.
-	for at < 16 {
+	for at < h.slots() {
 		at *= 2
-		if t.count[at] == 0 {
+		if h.count[at] == 0 {
 			at++
 		}
 	}
-	return at - 16, true
+	return at - h.slots(), true
 }

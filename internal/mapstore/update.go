@@ -191,41 +191,37 @@ func (u updater) slot(p path, t *tile, i int, changes []change, out *outcome) (b
 // not tell the keys apart.
 func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome) (changed, ok bool) {
 	old, d := t.slots[i].held, 4*p.n
-	next := &held{base: old.base, late: append(make([]stub, 0, len(old.late)+len(changes)), old.late...)}
-	own := false // whether base is next's alone
-	var parts partSet
+	next := old.clone(len(changes))
+	var parts uint16 // that change
 	before := *out
 	for j := range changes {
 		c := &changes[j]
 		s := c.stub()
-		switch late, at, found := next.index(s.tag, d); {
-		case found != (c.old > 0):
+		late, at, found := next.index(s.tag, d)
+		if found != (c.old > 0) {
 			*out = before
 			return false, false
-		case !found:
-			next.late = slices.Insert(next.late, at, s)
-		case next.stubs(late)[at].hash == s.hash:
-			continue
-		case late:
-			next.late[at] = s
-		default:
-			if !own {
-				next.base, own = slices.Clone(next.base), true
-			}
-			next.base[at] = s
 		}
-		parts[part(s.tag, d)], changed = true, true
+		if found && next.stub(late, at).hash == s.hash {
+			continue
+		}
+		next.put(s, late, at, found, old)
+		parts |= 1 << part(s.tag, d)
 		u.write(c, out)
 	}
-	if !changed {
+	n := next.len()
+	switch {
+	case parts == 0:
 		return false, true
-	}
-	if next.len() > bucketMax {
+	case n > bucketMax:
 		place(t, i, p, next.all(), u.holds)
 		return true, true
+	case next.crown != nil:
+		next.sum(d, parts)
+	default:
+		next.complete(d)
 	}
-	next.finish(d, old, parts)
-	top, n := next.top(d), next.len()
+	top := next.top(d)
 	if !u.holds(p) {
 		next = nil
 	}
@@ -286,7 +282,7 @@ func (u updater) write(c *change, out *outcome) {
 }
 
 // heldKeys is the number of map keys of which stubs are held in memory, at about
-// 55 bytes each: in a map that is no larger, a batch that adds keys reads nothing. In
+// 65 bytes each: in a map that is no larger, a batch that adds keys reads nothing. In
 // a larger one, half as many are, those of the lowest paths: memory is bounded, and
 // the tiles grow to as much as the other half takes.
 const heldKeys = 13 << 18
