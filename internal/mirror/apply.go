@@ -102,8 +102,7 @@ func (g *growing) effect(it *item, index uint64, w *mapfn.Writes) error {
 	for _, k := range e.NewKeys() {
 		g.keys[k.ID()] = k.SPKI()
 	}
-	g.side = append(g.side, sequencer.KeyWrites(e)...)
-	g.waiting = append(g.waiting, place{e.ID, index})
+	g.side = append(g.side, sequencer.EntryWrites(e, index)...)
 	return nil
 }
 
@@ -141,10 +140,8 @@ func (g *growing) check(s *seal.Seal, r mapstore.Result) error {
 	}); err != nil {
 		return fmt.Errorf("%s: %w", g.cfg.Origin, err)
 	}
-	for _, p := range g.waiting {
-		g.side = append(g.side, sequencer.PlaceWrite(p.id, p.index, s.Index+1))
-	}
-	g.last, g.waiting = s, nil
+	g.side = append(g.side, sequencer.SealWrite(s.Index))
+	g.last = s
 	return nil
 }
 
@@ -171,9 +168,6 @@ func (g *growing) store() error {
 			return err
 		}
 		side = append(side, g.shown()...)
-	}
-	for _, p := range g.waiting {
-		side = append(side, sequencer.PlaceWrite(p.id, p.index, 0))
 	}
 	got, err := g.Mirror.store.Append(g.ctx, g.first, g.leaves, append(side, writes...))
 	if err != nil {

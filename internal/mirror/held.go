@@ -9,7 +9,6 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/sequencer"
-	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
@@ -124,17 +123,10 @@ func (m *Mirror) loadRange(ctx context.Context, size uint64) (*compact.Range, er
 	return treehash.Range(size, peaks)
 }
 
-// place is where an event stands.
-type place struct {
-	id    Hash
-	index uint64
-}
-
 // position is where a Sync goes on: what the leaves held come to.
 type position struct {
-	tree    *compact.Range
-	last    *seal.Seal // the newest live seal; nil before the first
-	waiting []place    // events behind it, whose seal is not there yet
+	tree *compact.Range
+	last *seal.Seal // the newest live seal; nil before the first
 }
 
 // resume finds the position at the end of what is held: it reads back to the
@@ -163,7 +155,7 @@ func (m *Mirror) resume(ctx context.Context) (*position, error) {
 			leaves = append(leaves, more...)
 		}
 		for i := len(leaves) - 1; i >= 0 && p.last == nil; i-- {
-			if err := m.behind(ctx, p, leaves[i], first+uint64(i)); err != nil {
+			if p.last, err = m.live(ctx, leaves[i], first+uint64(i)); err != nil {
 				return nil, err
 			}
 		}
@@ -172,29 +164,19 @@ func (m *Mirror) resume(ctx context.Context) (*position, error) {
 	return p, nil
 }
 
-// behind looks at one of the leaves behind the newest live seal, or at the seal.
-func (m *Mirror) behind(ctx context.Context, p *position, leaf []byte, index uint64) error {
-	if seal.Is(leaf) {
-		before, err := m.loadRange(ctx, index)
-		if err != nil {
-			return err
-		}
-		prefix, err := treehash.Root(before)
-		if err != nil {
-			return err
-		}
-		if s, live := seal.Live(leaf, m.cfg.Origin, index, prefix); live {
-			p.last = s
-		}
-		return nil
+// live returns the live seal that a leaf is, or nil.
+func (m *Mirror) live(ctx context.Context, leaf []byte, index uint64) (*seal.Seal, error) {
+	if !seal.Is(leaf) {
+		return nil, nil
 	}
-	e, err := entry.Parse(leaf)
+	before, err := m.loadRange(ctx, index)
 	if err != nil {
-		return nil // it was ignored
+		return nil, err
 	}
-	at, sealed, known, err := sequencer.Lookup(m.store, e.ID)
-	if err == nil && known && at == index && sealed == 0 {
-		p.waiting = append(p.waiting, place{e.ID, index})
+	prefix, err := treehash.Root(before)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	s, _ := seal.Live(leaf, m.cfg.Origin, index, prefix)
+	return s, nil
 }

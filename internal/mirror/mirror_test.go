@@ -73,7 +73,7 @@ func TestSameAsLog(t *testing.T) {
 	if err := m.Sync(t.Context(), dial(t, l), nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, prefix := range "ik" {
+	for _, prefix := range "iks" {
 		want, got := scan(t, l.Backend, byte(prefix)), scan(t, m.Backend(), byte(prefix))
 		if !slices.Equal(got, want) || len(want) < 3 {
 			t.Errorf("%c: %d values, want %d", prefix, len(got), len(want))

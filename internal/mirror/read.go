@@ -46,7 +46,7 @@ func (m *Mirror) Held(ctx context.Context) (uint64, error) {
 // Place returns at which index an event had effect, and the size of the first
 // tree that vouched for that.
 func (m *Mirror) Place(id Hash) (index, size uint64, ok bool, err error) {
-	index, size, ok, err = sequencer.Lookup(m.store, id)
+	index, size, ok, err = sequencer.Lookup(m.store, m.cache, id)
 	return index, size, ok, m.explain(err)
 }
 

@@ -24,4 +24,6 @@ func (m *Mirror) Try(ctx context.Context, leaf []byte) error {
 }
 
 // Keys finds the keys and the events of the log in the copy.
-func (m *Mirror) Keys() sequencer.KeyStore { return sequencer.KeyStore{Backend: m.store} }
+func (m *Mirror) Keys() sequencer.KeyStore {
+	return sequencer.KeyStore{Backend: m.store, Cache: m.cache}
+}

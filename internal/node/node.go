@@ -300,7 +300,7 @@ const streamWorkers = 64
 
 // routes adds the log to mux, and puts gRPC on the same address.
 func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.Signer, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
-	admits := admission.New(sequencer.KeyStore{Backend: n.store}, n.now)
+	admits := admission.New(sequencer.KeyStore{Backend: n.store, Cache: n.sequencer.Cache()}, n.now)
 	admits.Metrics = metrics.admission
 	log := &api.Service{
 		Origin: n.cfg.Origin, Vkeys: vkeys, Backend: n.store,

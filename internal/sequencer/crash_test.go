@@ -173,7 +173,7 @@ func (img *image) check(t *testing.T, c *shoot, truth []Hash, thorough bool) {
 	r.must(r.publishes(s))
 	size := s.SignedSize()
 	next := c.acked[0].Entry // the enrolment, if it is not there yet
-	if _, _, ok, err := Lookup(b, next.ID); ok {
+	if _, _, ok, err := Lookup(b, nil, next.ID); ok {
 		next = r.attest(100_000)
 	} else {
 		r.must(err)
@@ -194,7 +194,7 @@ func (img *image) check(t *testing.T, c *shoot, truth []Hash, thorough bool) {
 // expect looks for an acknowledged entry and proves it against the newest seal.
 func (a *acknowledged) expect(t *testing.T, b backend.Backend) {
 	t.Helper()
-	index, sealed, ok, err := Lookup(b, a.ID)
+	index, sealed, ok, err := Lookup(b, nil, a.ID)
 	if err != nil || !ok || index != a.Index || sealed != a.Sealed {
 		t.Fatalf("acknowledged at %d, sealed at %d: now %t, at %d, sealed at %d: %v", a.Index, a.Sealed, ok, index, sealed, err)
 	}

@@ -44,10 +44,10 @@ type draft struct {
 	sealed   []uint64
 }
 
-// known is an entry that is in the log already, at a stored place.
+// known is an entry that is in the log already.
 type known struct {
 	*item
-	place []byte
+	index uint64
 }
 
 // refusal is an entry that the map function would ignore.
@@ -108,11 +108,11 @@ type reader struct {
 
 // accept puts one entry into the draft, or notes what to answer.
 func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
-	at, err := logged(view, d, i)
+	at, ok, err := logged(view, d, i)
 	if err != nil {
 		return false, err
 	}
-	if at != nil {
+	if ok {
 		d.known = append(d.known, known{i, at})
 		return false, nil
 	}
@@ -145,17 +145,12 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 	return true, nil
 }
 
-// logged returns the place of an entry that was appended before, as stored, or nil.
-func logged(view backend.View, d *draft, i *item) ([]byte, error) {
+// logged returns where an entry stands that was appended before.
+func logged(view backend.View, d *draft, i *item) (index uint64, ok bool, err error) {
 	if i.Entry.Kind == entry.KindAttestation {
-		// Every attestation that was has a record, and the map tells sooner than the
-		// store that there is none.
-		record, err := d.state.Record(mapfn.NSAttestation, i.ID[:])
-		if record == nil || err != nil {
-			return nil, err
-		}
+		return attested(d.state, i.ID)
 	}
-	return backend.Get(view, idKey(i.ID))
+	return placeOf(view, i.ID)
 }
 
 // finish computes the seal and everything that is written beside the leaves. The
@@ -192,7 +187,10 @@ func (s *Sequencer) finish(d *draft) error {
 	if d.treeRoot, err = treehash.Root(d.tree); err != nil {
 		return err
 	}
-	d.side = append(side, indexWrites(d.items, size)...)
+	for _, i := range d.items {
+		side = append(side, EntryWrites(i.Entry.Entry, i.res.Index)...)
+	}
+	d.side = append(side, SealWrite(index))
 	if size-s.shortcut >= max(shortcutMin, size/shortcutPart) {
 		d.side, s.shortcut = append(d.side, d.state.Shortcut()...), size
 	}
@@ -225,18 +223,6 @@ func (s *Sequencer) newSeal(index uint64, prefix Hash, fn uint16, r mapstore.Res
 		out.Prev = &prev
 	}
 	return out
-}
-
-// indexWrites finds the batch's entries by id, and the keys they bring.
-func indexWrites(items []*item, size uint64) []backend.Write {
-	var side []backend.Write
-	for _, i := range items {
-		side = append(side, backend.Write{Key: idKey(i.ID), Value: place{i.res.Index, size}.marshal()})
-		for _, k := range i.NewKeys() {
-			side = append(side, backend.Write{Key: spkiKey(k.ID()), Value: k.SPKI()})
-		}
-	}
-	return side
 }
 
 // extend returns tree with leaf hashes appended; tree stays as it is.

@@ -82,7 +82,7 @@ func TestFaults(t *testing.T) {
 		"a page changed":             {side("mf", flip), "differs from what was written", ""},
 		"a version changed":          {side("mv", flip), "differs from what was written", "corrupt"},
 		"the map's head changed":     {side("mh", flip), "differs from what was written", "corrupt"},
-		"a place changed":            {side("i", flip), "differs from what was written", again},
+		"the seal's place lost":      {side("s", lose), "differs from what was written", again},
 		"reservation fails":          {func(f *faulty) { f.swap = only(reservedKey, errDisk) }, "on fire", ""},
 		"reservation by another one": {func(f *faulty) { f.swap = only(reservedKey, backend.ErrConflict) }, "moved on", ""},
 	} {

@@ -2,6 +2,8 @@ package sequencer
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/standing-log/standing/internal/backend"
@@ -14,22 +16,22 @@ import (
 // store. It is for checking a whole store: tell it of every leaf that has effect
 // and of every live seal, in order, then Check.
 type Index struct {
-	size    uint64 // sealed
-	roots   map[uint64]Hash
-	places  map[Hash]place
-	keys    map[Hash][]byte
-	waiting []Hash // for their seal
+	size   uint64          // sealed
+	roots  map[uint64]Hash // by the sizes that are sealed
+	places map[Hash]uint64
+	keys   map[Hash][]byte
 }
 
 // NewIndex returns the index of an empty log.
 func NewIndex() *Index {
-	return &Index{roots: map[uint64]Hash{}, places: map[Hash]place{}, keys: map[Hash][]byte{}}
+	return &Index{roots: map[uint64]Hash{}, places: map[Hash]uint64{}, keys: map[Hash][]byte{}}
 }
 
 // Entry adds an entry that has effect.
 func (x *Index) Entry(e *entry.Entry, index uint64) {
-	x.places[e.ID] = place{index: index}
-	x.waiting = append(x.waiting, e.ID)
+	if e.Kind != entry.KindAttestation {
+		x.places[e.ID] = index
+	}
 	for _, k := range e.NewKeys() {
 		x.keys[k.ID()] = k.SPKI()
 	}
@@ -39,10 +41,6 @@ func (x *Index) Entry(e *entry.Entry, index uint64) {
 func (x *Index) Seal(s *seal.Seal, root Hash) {
 	x.size = s.Index + 1
 	x.roots[x.size] = root
-	for _, id := range x.waiting {
-		x.places[id] = place{x.places[id].index, x.size}
-	}
-	x.waiting = nil
 }
 
 // Check compares the side store with the index, and fails with ErrDamaged at the
@@ -50,9 +48,12 @@ func (x *Index) Seal(s *seal.Seal, root Hash) {
 func (x *Index) Check(b backend.Backend, policy *trust.Policy) error {
 	view := b.View()
 	defer view.Close()
-	if err := checkSpace(view, prefixID, "place of event", x.places, func(p place, v []byte) bool {
-		return bytes.Equal(v, p.marshal())
+	if err := checkSpace(view, prefixID, "place of event", x.places, func(index uint64, v []byte) bool {
+		return bytes.Equal(v, marshalIndex(index))
 	}); err != nil {
+		return err
+	}
+	if err := x.checkSeals(view); err != nil {
 		return err
 	}
 	if err := checkSpace(view, prefixKey, "key", x.keys, bytes.Equal); err != nil {
@@ -104,6 +105,25 @@ func missing[V any](view backend.View, prefix byte, what string, want map[Hash]V
 		}
 	}
 	return fmt.Errorf("stored %ss have changed meanwhile", what)
+}
+
+// checkSeals checks where the live seals are.
+func (x *Index) checkSeals(view backend.View) error {
+	found := 0
+	var bad error
+	err := view.Scan([]byte{prefixSeal}, []byte{prefixSeal + 1}, func(key, value []byte) bool {
+		found++
+		if len(key) != len(sealKey(0)) || len(value) > 0 {
+			bad = damaged("stored place %x of a seal is malformed", key[1:])
+		} else if index := binary.BigEndian.Uint64(key[1:]); x.roots[index+1] == (Hash{}) {
+			bad = damaged("stored place %d of a seal is that of no live one", index)
+		}
+		return bad == nil
+	})
+	if err = cmp.Or(err, bad); err == nil && found != len(x.roots) {
+		err = damaged("the places of %d seals are stored; %d leaves are live ones", found, len(x.roots))
+	}
+	return err
 }
 
 // checkReserved checks the tree last reserved: the whole one, or an earlier

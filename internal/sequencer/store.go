@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
+	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
@@ -17,12 +19,15 @@ import (
 
 // Keys of the side store; 'm' is the status map's (package mapstore).
 //
-//	'i' id       u64 index ‖ u64 sealed size: where an event is
+//	'i' id       u64 index: where an event is, unless it is an attestation: then its
+//	             record in the map says so, and the store has one key less to sort in
+//	's' index    nothing: at u64 index is a live seal
 //	'k' keyid    SubjectPublicKeyInfo of a key that an entry brought
 //	'r'          u64 size ‖ root: the tree last reserved for signing
 //	'c'          the newest checkpoint that is published, with cosignatures
 const (
 	prefixID   = 'i'
+	prefixSeal = 's'
 	prefixKey  = 'k'
 	prefixSign = 'r'
 	prefixCP   = 'c'
@@ -36,20 +41,9 @@ var (
 func idKey(id Hash) []byte   { return append([]byte{prefixID}, id[:]...) }
 func spkiKey(id Hash) []byte { return append([]byte{prefixKey}, id[:]...) }
 
-// place is where an event stands.
-type place struct{ index, sealed uint64 }
+func sealKey(index uint64) []byte { return binary.BigEndian.AppendUint64([]byte{prefixSeal}, index) }
 
-func (p place) marshal() []byte {
-	b := binary.BigEndian.AppendUint64(nil, p.index)
-	return binary.BigEndian.AppendUint64(b, p.sealed)
-}
-
-func parsePlace(b []byte) (place, error) {
-	if len(b) != 16 {
-		return place{}, damaged("malformed place of an event in the side store")
-	}
-	return place{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}, nil
-}
+func marshalIndex(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
 
 func marshalRoot(r backend.Root) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, r.Size), r.Hash[:]...)
@@ -71,20 +65,22 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", backend.ErrDamaged, fmt.Errorf(format, args...))
 }
 
-// PlaceWrite, KeyWrites and PublishedWrite are what a copy of a log stores so
-// that a prover finds in it what it finds in the log's own store: where an event
-// stands, under which sealed size (0 until it is known); the keys that an entry
-// with effect has brought; the checkpoint.
-func PlaceWrite(id Hash, index, sealed uint64) backend.Write {
-	return backend.Write{Key: idKey(id), Value: place{index, sealed}.marshal()}
-}
-
-func KeyWrites(e *entry.Entry) []backend.Write {
+// EntryWrites, SealWrite and PublishedWrite are what is stored, here and in a copy of
+// a log, so that a prover finds it: where an entry with effect stands, and the keys
+// that it has brought; where a live seal stands; the checkpoint.
+func EntryWrites(e *entry.Entry, index uint64) []backend.Write {
 	var side []backend.Write
+	if e.Kind != entry.KindAttestation {
+		side = append(side, backend.Write{Key: idKey(e.ID), Value: marshalIndex(index)})
+	}
 	for _, k := range e.NewKeys() {
 		side = append(side, backend.Write{Key: spkiKey(k.ID()), Value: k.SPKI()})
 	}
 	return side
+}
+
+func SealWrite(index uint64) backend.Write {
+	return backend.Write{Key: sealKey(index), Value: []byte{}}
 }
 
 func PublishedWrite(checkpoint []byte) backend.Write {
@@ -115,8 +111,11 @@ func get(b backend.Backend, key []byte) ([]byte, error) {
 }
 
 // KeyStore finds what entries of a log have brought: public keys, and
-// themselves. It is what package admission needs.
-type KeyStore struct{ Backend backend.Backend }
+// themselves. It is what package admission needs. The cache is the map's, or nil.
+type KeyStore struct {
+	Backend backend.Backend
+	Cache   *mapstore.Cache
+}
 
 // SPKI returns the SubjectPublicKeyInfo with the keyid, or nil.
 func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) {
@@ -129,19 +128,66 @@ func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) {
 
 // Known reports whether the event with the id is in the log.
 func (s KeyStore) Known(id Hash) (bool, error) {
-	_, _, ok, err := Lookup(s.Backend, id)
+	_, _, ok, err := Lookup(s.Backend, s.Cache, id)
 	return ok, err
 }
 
 // Lookup returns where the event with the id stands and the size of the first
-// sealed tree that holds it.
-func Lookup(b backend.Backend, id Hash) (index, sealed uint64, ok bool, err error) {
-	value, err := get(b, idKey(id))
-	if value == nil || err != nil {
-		return 0, 0, false, err
+// sealed tree that holds it, or 0 if there is none yet. The cache is the map's, or nil.
+func Lookup(b backend.Backend, cache *mapstore.Cache, id Hash) (index, sealed uint64, ok bool, err error) {
+	view := b.View()
+	defer view.Close()
+	if index, ok, err = placeOf(view, id); !ok && err == nil {
+		var state *mapstore.Snapshot
+		if state, err = mapstore.Open(view, cache); err == nil {
+			index, ok, err = attested(state, id)
+		}
 	}
-	p, err := parsePlace(value)
-	return p.index, p.sealed, err == nil, err
+	if ok && err == nil {
+		sealed, err = sealedAfter(view, index)
+	}
+	return index, sealed, ok && err == nil, err
+}
+
+// placeOf returns where an event stands that is no attestation.
+func placeOf(view backend.View, id Hash) (index uint64, ok bool, err error) {
+	b, err := backend.Get(view, idKey(id))
+	if b == nil || err != nil {
+		return 0, false, err
+	}
+	if len(b) != 8 {
+		return 0, false, damaged("malformed place of event %x in the side store", id)
+	}
+	return binary.BigEndian.Uint64(b), true, nil
+}
+
+// attested returns where an attestation stands.
+func attested(state interface {
+	Record(ns mapfn.NS, data []byte) ([]byte, error)
+}, id Hash) (index uint64, ok bool, err error) {
+	b, err := state.Record(mapfn.NSAttestation, id[:])
+	if b == nil || err != nil {
+		return 0, false, err
+	}
+	r, err := mapfn.ParseAttestation(b)
+	if err != nil {
+		return 0, false, damaged("record of attestation %x: %w", id, err)
+	}
+	return r.Issued, true, nil
+}
+
+// sealedAfter returns the size of the first sealed tree that holds the leaf at index,
+// or 0 if there is none yet.
+func sealedAfter(view backend.View, index uint64) (size uint64, err error) {
+	scanErr := view.Scan(sealKey(index+1), []byte{prefixSeal + 1}, func(key, _ []byte) bool {
+		if len(key) != len(sealKey(0)) {
+			err = damaged("malformed place %x of a seal in the side store", key[1:])
+			return false
+		}
+		size = binary.BigEndian.Uint64(key[1:]) + 1
+		return false
+	})
+	return size, cmp.Or(scanErr, err)
 }
 
 // Published returns the newest published checkpoint with its cosignatures, or
@@ -181,10 +227,16 @@ func (l *leafReader) Leaf(index uint64, hash mapfn.Hash) ([]byte, error) {
 	return leaf, nil
 }
 
-// placed parses the stored place of an event and compares it with the leaves.
-func (s *Sequencer) placed(ctx context.Context, stored []byte, id Hash) (place, error) {
-	p, err := parsePlace(stored)
-	if err != nil {
+// place is where an event stands, and the size of the first sealed tree that holds it.
+type place struct{ index, sealed uint64 }
+
+// placed returns the place of an event that stands at index, and compares it with the
+// leaves.
+func (s *Sequencer) placed(ctx context.Context, index uint64, id Hash) (p place, err error) {
+	view := s.cfg.Backend.View()
+	defer view.Close()
+	p.index = index
+	if p.sealed, err = sealedAfter(view, index); err != nil {
 		return p, err
 	}
 	if size := s.tree.End(); p.index >= p.sealed || p.sealed > size {

@@ -92,7 +92,7 @@ func (s *Sequencer) dismiss(ctx context.Context, d *draft) error {
 		r.answer(Result{}, r.why)
 	}
 	for _, k := range d.known {
-		p, err := s.placed(ctx, k.place, k.ID)
+		p, err := s.placed(ctx, k.index, k.ID)
 		if err != nil {
 			return err
 		}

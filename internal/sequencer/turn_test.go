@@ -327,7 +327,7 @@ func TestShutdown(t *testing.T) {
 		if n == 1 && err == nil || err != nil && reason.CodeOf(err) != reason.ShuttingDown {
 			t.Errorf("what waited: %+v, %v", res, err)
 		}
-		if _, _, ok, lookupErr := Lookup(b, i.ID); lookupErr != nil || ok != (err == nil) {
+		if _, _, ok, lookupErr := Lookup(b, nil, i.ID); lookupErr != nil || ok != (err == nil) {
 			t.Errorf("what waited is in the log: %t, %v; its submitter was told %v", ok, lookupErr, err)
 		}
 	}
@@ -358,10 +358,10 @@ func TestContext(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	s.must(w.turn(t.Context(), w.gather(t.Context(), nil)))
-	if _, _, ok, err := Lookup(s.b, e.ID); !ok || err != nil {
+	if _, _, ok, err := Lookup(s.b, nil, e.ID); !ok || err != nil {
 		t.Errorf("looked up: %t, %v", ok, err)
 	}
-	if _, _, ok, err := Lookup(s.b, Hash{}); ok || err != nil {
+	if _, _, ok, err := Lookup(s.b, nil, Hash{}); ok || err != nil {
 		t.Errorf("looked up what is not there: %t, %v", ok, err)
 	}
 }
@@ -369,7 +369,7 @@ func TestContext(t *testing.T) {
 // TestKeys finds the keys that entries have brought.
 func TestKeys(t *testing.T) {
 	s := start(t, nil)
-	keys := KeyStore{s.b}
+	keys := KeyStore{Backend: s.b}
 	for n, k := range []*testlog.Key{s.registrar, testlog.NewKey("root", false), s.party.Recovery, s.party.Keys[0], s.party.Keys[1]} {
 		if got, err := keys.SPKI(k.ID()); err != nil || fmt.Sprintf("%x", got) != fmt.Sprintf("%x", k.Public().SPKI()) {
 			t.Errorf("key %d: %x, %v", n, got, err)

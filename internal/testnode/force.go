@@ -18,6 +18,7 @@ import (
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/reason"
@@ -189,7 +190,7 @@ func (f *forcer) batch(leaves [][]byte) []reason.Code {
 		}
 		if w != nil {
 			f.check(state.Apply(*w))
-			side = append(side, f.index(leaf, f.first+uint64(i), sealed)...)
+			side = append(side, f.index(leaf, f.first+uint64(i))...)
 		}
 	}
 	if f.more != nil {
@@ -198,6 +199,7 @@ func (f *forcer) batch(leaves [][]byte) []reason.Code {
 	result, writes, err := state.Commit(sealed, 1)
 	f.check(err)
 	leaves = append(slices.Clip(leaves), f.seal(leaves, result))
+	side = append(side, sequencer.SealWrite(sealed-1))
 	_, err = f.Backend.Append(f.tb.Context(), f.first, leaves, append(side, writes...))
 	f.check(err)
 	state.Committed()
@@ -206,17 +208,11 @@ func (f *forcer) batch(leaves [][]byte) []reason.Code {
 }
 
 // index returns how the sequencer's side store finds an entry and its keys.
-func (f *forcer) index(leaf []byte, index, sealed uint64) []backend.Write {
+func (f *forcer) index(leaf []byte, index uint64) []backend.Write {
 	e, err := entry.Parse(leaf)
 	f.check(err)
 	f.learn(e)
-	place := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, index), sealed)
-	side := []backend.Write{{Key: append([]byte{'i'}, e.ID[:]...), Value: place}}
-	for _, k := range e.NewKeys() {
-		id := k.ID()
-		side = append(side, backend.Write{Key: append([]byte{'k'}, id[:]...), Value: k.SPKI()})
-	}
-	return side
+	return sequencer.EntryWrites(e, index)
 }
 
 // seal returns the seal of a batch of leaves.

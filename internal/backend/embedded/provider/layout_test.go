@@ -18,8 +18,9 @@ func TestLayout(t *testing.T) {
 		want error
 	}{
 		"new":       {nil, nil},
-		"this":      {map[string]string{"V": "\x02", "Sx": "y"}, nil},
-		"next":      {map[string]string{"V": "\x03"}, provider.ErrLayout},
+		"this":      {map[string]string{"V": "\x03", "Sx": "y"}, nil},
+		"next":      {map[string]string{"V": "\x04"}, provider.ErrLayout},
+		"last":      {map[string]string{"V": "\x02"}, provider.ErrLayout},
 		"malformed": {map[string]string{"V": ""}, provider.ErrLayout},
 		"unsaid":    {map[string]string{"Sx": "y"}, provider.ErrLayout},
 	} {

@@ -14,7 +14,7 @@
 // writes anew. Integers are big-endian, so that keys sort by number.
 //
 //	key                                         value
-//	'V'                                         u8 2: the number of this layout
+//	'V'                                         u8 3: the number of this layout
 //	'T' tree u64                                trillian.Tree, protobuf
 //	'R' tree u64                                the latest LogRootV1, TLS encoding
 //	'L' tree u64 | index u64                    leaf record
@@ -88,7 +88,7 @@ var ErrDamaged = backend.ErrDamaged
 var ErrLayout = errors.New("store is of another layout")
 
 // layout is the number of the one that this package reads and writes.
-const layout = 2
+const layout = 3
 
 // Sizes used where Options does not say otherwise. Pebble takes memtables out
 // of the block cache, so the cache is several times as large as one of them.
