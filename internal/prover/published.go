@@ -50,7 +50,7 @@ const maxIssuers = 4 << 20
 
 // published returns the checkpoint that is published in view, verified, or nil.
 func (p *Prover) published(view backend.View) (*published, error) {
-	note, err := sequencer.PublishedIn(view)
+	note, err := sequencer.PublishedIn(view, p.known())
 	if err != nil || note == nil {
 		return nil, err
 	}
@@ -71,6 +71,16 @@ func (p *Prover) published(view backend.View) (*published, error) {
 	}
 	p.newest = &published{note: note, text: string(note), body: cp.Body}
 	return p.newest, nil
+}
+
+// known returns the checkpoint that was published last time, or nil.
+func (p *Prover) known() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.newest == nil {
+		return nil
+	}
+	return p.newest.note
 }
 
 // endOfTime is later than any cosignature.

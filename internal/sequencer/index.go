@@ -145,7 +145,7 @@ func (x *Index) checkReserved(view backend.View) error {
 
 // checkPublished checks the published checkpoint, unless there is none yet.
 func (x *Index) checkPublished(view backend.View, policy *trust.Policy) error {
-	v, err := PublishedIn(view)
+	v, err := PublishedIn(view, nil)
 	if err != nil || v == nil {
 		return err
 	}

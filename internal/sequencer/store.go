@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -195,8 +196,16 @@ func sealedAfter(view backend.View, index uint64) (size uint64, err error) {
 func Published(b backend.Backend) ([]byte, error) { return get(b, publishedKey) }
 
 // PublishedIn is Published as of a view, in which the state that it covers is
-// found too.
-func PublishedIn(v backend.View) ([]byte, error) { return backend.Get(v, publishedKey) }
+// found too. If it is what the caller knows, as it mostly is, that is returned.
+func PublishedIn(v backend.View, known []byte) (checkpoint []byte, err error) {
+	err = v.Read(publishedKey, func(lent []byte) error {
+		if checkpoint = known; known == nil || !bytes.Equal(lent, known) {
+			checkpoint = bytes.Clone(lent)
+		}
+		return nil
+	})
+	return checkpoint, err
+}
 
 // leafReader reads leaves for the map function: those of the store, then those
 // of the batch in the making.
