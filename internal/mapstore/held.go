@@ -93,26 +93,22 @@ func (h *held) clone(n int) *held {
 	return &held{h.base, &c}
 }
 
-// put puts a stub, of which the place is known, into a clone of old.
-func (h *held) put(s stub, late bool, at int, found bool, old *held) {
+// put puts a stub, which belongs at p, into a clone of old.
+func (h *held) put(s stub, p spot, old *held) {
 	switch {
-	case h.crown == nil && found:
-		h.base[at] = s
-	case h.crown == nil:
-		h.base = slices.Insert(h.base, at, s)
-	case found && late:
-		h.late[at] = s
-	case found:
-		if &h.base[0] == &old.base[0] {
+	case p.found:
+		if !p.late && &h.base[0] == &old.base[0] {
 			h.base = slices.Clone(h.base)
 		}
-		h.base[at] = s
-	default:
+		*h.at(p) = s
+	case p.late:
 		if h.lates == lateMax {
-			h.base, h.lates, at = h.all(), 0, 0
+			h.base, h.lates, p.i = h.all(), 0, 0
 		}
-		copy(h.late[at+1:], h.late[at:h.lates])
-		h.late[at], h.lates = s, h.lates+1
+		copy(h.late[p.i+1:], h.late[p.i:h.lates])
+		h.late[p.i], h.lates = s, h.lates+1
+	default:
+		h.base = slices.Insert(h.base, p.i, s)
 	}
 }
 
@@ -209,31 +205,39 @@ func inPart(stubs []stub, i, d int) []stub {
 	return stubs[from:to]
 }
 
-// index returns where a tag is, or would be among the late ones, in the bucket at bit
-// d; without a crown, in base.
-func (h *held) index(tag uint64, d int) (late bool, at int, found bool) {
-	if at, found = indexTag(h.base, tag, d); found || h.crown == nil {
-		return false, at, found
+// spot is where a stub is in a bucket, or belongs.
+type spot struct {
+	i           int
+	late, found bool
+}
+
+// spot returns where a tag is in the bucket at bit d, or belongs: among the late ones
+// or, without a crown, in base.
+func (h *held) spot(tag uint64, d int) spot {
+	i, found := indexTag(h.base, tag, d)
+	if found || h.crown == nil {
+		return spot{i, false, found}
 	}
-	at, found = indexTag(h.tail(), tag, d)
-	return true, at, found
+	i, found = indexTag(h.tail(), tag, d)
+	return spot{i, true, found}
+}
+
+// at returns the stub that is at p.
+func (h *held) at(p spot) *stub {
+	if p.late {
+		return &h.late[p.i]
+	}
+	return &h.base[p.i]
 }
 
 // find returns the stub that key has in the bucket, which is at bit d, or nil. It may
 // be another's.
 func (h *held) find(key *Hash, d int) *stub {
-	late, at, found := h.index(tagOf(key), d)
-	if !found {
+	p := h.spot(tagOf(key), d)
+	if !p.found {
 		return nil
 	}
-	return h.stub(late, at)
-}
-
-func (h *held) stub(late bool, at int) *stub {
-	if late {
-		return &h.late[at]
-	}
-	return &h.base[at]
+	return h.at(p)
 }
 
 // indexTag returns where a tag is, or would be, in the stubs of a bucket at bit d.

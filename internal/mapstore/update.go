@@ -197,15 +197,15 @@ func (u updater) putHeld(t *tile, i int, p path, changes []change, out *outcome)
 	for j := range changes {
 		c := &changes[j]
 		s := c.stub()
-		late, at, found := next.index(s.tag, d)
-		if found != (c.old > 0) {
+		is := next.spot(s.tag, d)
+		if is.found != (c.old > 0) {
 			*out = before
 			return false, false
 		}
-		if found && next.stub(late, at).hash == s.hash {
+		if is.found && next.at(is).hash == s.hash {
 			continue
 		}
-		next.put(s, late, at, found, old)
+		next.put(s, is, old)
 		parts |= 1 << part(s.tag, d)
 		u.write(c, out)
 	}
