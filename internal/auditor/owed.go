@@ -72,7 +72,7 @@ func (f *follower) take(ctx context.Context, envelope, note []byte) (*client.Hel
 	if !sequencer.Withdraws(e.Entry) || e.Revocation != nil && e.Revocation.Action == entry.ActionReinstate {
 		return nil, reason.Errorf(reason.RequestMalformed, "%s is no withdrawal: bring the log's promise", e.IDString())
 	}
-	index, _, known, err := f.mirror.Place(e.ID)
+	index, known, err := f.mirror.Place(e.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func (f *follower) settled(ctx context.Context, o *owed, size uint64, due bool) 
 		}
 		return "the promise was kept", err
 	}
-	index, _, known, err := f.mirror.Place(o.event)
+	index, known, err := f.mirror.Place(o.event)
 	if err != nil || known && index < size {
 		return "it has effect", err
 	}

@@ -43,11 +43,10 @@ func (m *Mirror) Held(ctx context.Context) (uint64, error) {
 	return root.Size, m.explain(err)
 }
 
-// Place returns at which index an event had effect, and the size of the first
-// tree that vouched for that.
-func (m *Mirror) Place(id Hash) (index, size uint64, ok bool, err error) {
-	index, size, ok, err = sequencer.Lookup(m.store, m.cache, id)
-	return index, size, ok, m.explain(err)
+// Place returns at which index an event had effect.
+func (m *Mirror) Place(id Hash) (index uint64, ok bool, err error) {
+	index, ok, err = sequencer.Lookup(m.store, m.cache, id)
+	return index, ok, m.explain(err)
 }
 
 // RootAt returns the root of the first size leaves. ErrOutOfRange beyond what

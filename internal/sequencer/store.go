@@ -129,25 +129,22 @@ func (s KeyStore) SPKI(id mapfn.Hash) ([]byte, error) {
 
 // Known reports whether the event with the id is in the log.
 func (s KeyStore) Known(id Hash) (bool, error) {
-	_, _, ok, err := Lookup(s.Backend, s.Cache, id)
+	_, ok, err := Lookup(s.Backend, s.Cache, id)
 	return ok, err
 }
 
-// Lookup returns where the event with the id stands and the size of the first
-// sealed tree that holds it, or 0 if there is none yet. The cache is the map's, or nil.
-func Lookup(b backend.Backend, cache *mapstore.Cache, id Hash) (index, sealed uint64, ok bool, err error) {
+// Lookup returns where the event with the id stands. The cache is the map's, or nil.
+func Lookup(b backend.Backend, cache *mapstore.Cache, id Hash) (index uint64, ok bool, err error) {
 	view := b.View()
 	defer view.Close()
-	if index, ok, err = placeOf(view, id); !ok && err == nil {
-		var state *mapstore.Snapshot
-		if state, err = mapstore.Open(view, cache); err == nil {
-			index, ok, err = attested(state, id)
-		}
+	if index, ok, err = placeOf(view, id); ok || err != nil {
+		return index, ok, err
 	}
-	if ok && err == nil {
-		sealed, err = sealedAfter(view, index)
+	state, err := mapstore.Open(view, cache)
+	if err != nil {
+		return 0, false, err
 	}
-	return index, sealed, ok && err == nil, err
+	return attested(state, id)
 }
 
 // placeOf returns where an event stands that is no attestation.

@@ -327,7 +327,7 @@ func TestShutdown(t *testing.T) {
 		if n == 1 && err == nil || err != nil && reason.CodeOf(err) != reason.ShuttingDown {
 			t.Errorf("what waited: %+v, %v", res, err)
 		}
-		if _, _, ok, lookupErr := Lookup(b, nil, i.ID); lookupErr != nil || ok != (err == nil) {
+		if _, ok, lookupErr := Lookup(b, nil, i.ID); lookupErr != nil || ok != (err == nil) {
 			t.Errorf("what waited is in the log: %t, %v; its submitter was told %v", ok, lookupErr, err)
 		}
 	}
@@ -358,10 +358,10 @@ func TestContext(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	s.must(w.turn(t.Context(), w.gather(t.Context(), nil)))
-	if _, _, ok, err := Lookup(s.b, nil, e.ID); !ok || err != nil {
+	if _, ok, err := Lookup(s.b, nil, e.ID); !ok || err != nil {
 		t.Errorf("looked up: %t, %v", ok, err)
 	}
-	if _, _, ok, err := Lookup(s.b, nil, Hash{}); ok || err != nil {
+	if _, ok, err := Lookup(s.b, nil, Hash{}); ok || err != nil {
 		t.Errorf("looked up what is not there: %t, %v", ok, err)
 	}
 }

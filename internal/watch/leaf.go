@@ -46,7 +46,7 @@ func (r *round) events(leaf []byte, index uint64) ([]Event, error) {
 	if err != nil {
 		return []Event{unreadable(index, string(reason.CodeOf(err)), err.Error())}, nil
 	}
-	at, _, ok, err := r.Place(e.ID)
+	at, ok, err := r.Place(e.ID)
 	switch {
 	case err != nil:
 		return nil, err

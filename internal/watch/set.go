@@ -141,7 +141,7 @@ func (k *Look) addDue(leaf []byte) error {
 		return nil
 	}
 	index := k.due.size
-	at, _, ok, err := k.Place(e.ID)
+	at, ok, err := k.Place(e.ID)
 	if err != nil || !ok || at != index {
 		return err
 	}

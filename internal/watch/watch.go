@@ -52,7 +52,7 @@ const Expiring = 30 * 24 * time.Hour
 // Copy is a verified copy of a log. A *mirror.Mirror is one.
 type Copy interface {
 	Leaves(ctx context.Context, first, n uint64) ([][]byte, error)
-	Place(id Hash) (index, size uint64, ok bool, err error)
+	Place(id Hash) (index uint64, ok bool, err error)
 	RootAt(ctx context.Context, size uint64) (Hash, error)
 }
 
