@@ -28,9 +28,6 @@ func (s *stub) stub() stub { return *s }
 // held is a bucket in memory. No two of its leaves have the same tag: whoever
 // looks for names that have needs 2^32 attempts, and gains that one bucket is read
 // whenever it is used. Once it has been made it is not modified, as tiles are not.
-//
-// There are many, and each pointer to one, or in one, is followed whenever memory is
-// collected: so there are two pieces of memory to a bucket, or one pointer in it.
 type held struct {
 	base   []stub // sorted
 	*crown        // nil if the bucket is small: then base has all of it
