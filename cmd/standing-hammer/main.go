@@ -32,6 +32,7 @@ func main() {
 	flag.StringVar(&cfg.Node, "node", "batch: {interval: 100ms}", "YAML added to standingd.yaml")
 	flag.StringVar(&cfg.Standingd, "standingd", beside("standingd"), "program that is the log")
 	flag.StringVar(&cfg.Tessera, "tessera", "", "program that is Tessera's POSIX server: alternate with it and print the ratio")
+	flag.BoolVar(&cfg.Growth, "growth", false, "load the log further, by turns with a new one, and print the ratio")
 	flag.BoolVar(&cfg.Cosigned, "cosigned", false, "alternate with a log that needs two of three witnesses and an auditor, and print the ratio")
 	flag.StringVar(&cfg.Cosigner, "cosigner", "", `command that runs those, on processors of their own: "taskset -c 1"`)
 	flag.StringVar(&cfg.Dir, "dir", "", "directory for temporary files, on the disk to measure (default: the system's)")

@@ -109,7 +109,7 @@ func TestLies(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	s.take(sign(s.origin, s.issuers, cfg.Entries))
+	s.take(sign(s.origin, s.issuers, 0, cfg.Entries))
 	honest := s.transport
 	other := func(string) string { return s.printed(0) }
 	s.transport = spoilt{honest, other}

@@ -25,8 +25,9 @@ type entries struct {
 	ids    []entry.Hash
 }
 
-// sign signs n attestations for the log named origin, by all of issuers.
-func sign(origin string, issuers []*testlog.Party, n int) *entries {
+// sign signs n attestations for the log named origin, from number first on, by all
+// of issuers.
+func sign(origin string, issuers []*testlog.Party, first, n int) *entries {
 	f := filling(origin, issuers[0])
 	now := uint64(time.Now().Unix())
 	out := &entries{make([][]byte, n), make([]entry.Hash, n)}
@@ -35,7 +36,7 @@ func sign(origin string, issuers []*testlog.Party, n int) *entries {
 	for w := range workers {
 		g.Go(func() error {
 			for i := w; i < n; i += workers {
-				e := f.attest(origin, issuers[i%len(issuers)], now, i)
+				e := f.attest(origin, issuers[i%len(issuers)], now, first+i)
 				out.leaves[i], out.ids[i] = e.Leaf, e.ID
 			}
 			return nil

@@ -26,6 +26,12 @@
 //	                     checkpoint covered it, seen to within 10 ms
 //	tenth_01 … tenth_10  entries per second in each tenth of the load
 //	last_to_first        tenth_10 / tenth_01; both from 100 requests on
+//	grown, new           with Config.Growth: entries per second of another tenth of
+//	                     the load, and of the first of a new log beside it, while
+//	                     each ran: the two were stopped by turns of a second, so
+//	                     that what else the machine does meets both alike.
+//	                     grown_to_new is the ratio
+//	grown_cpu_entry, new_cpu_entry  CPU time per entry of these
 //	pushed_back          calls that the log asked to repeat later
 //	server_cpu           cores, while the load lasted
 //	client_cpu           cores, while the load lasted
@@ -87,6 +93,7 @@ type Config struct {
 	Node      string // YAML added to standingd.yaml
 	Standingd string // program
 	Tessera   string // program; "": no such rounds
+	Growth    bool   // load the log further, by turns with a new one
 	Cosigned  bool   // alternate with rounds that need three witnesses and an auditor
 	Cosigner  string // command before Standingd that runs those, in words
 	Dir       string // for temporary files; "": the system's
@@ -164,6 +171,9 @@ func (c *Config) check() error {
 	if c.Cosigned && c.URL != "" {
 		return errors.New("a log that runs already has its own cosigners")
 	}
+	if c.Growth && c.URL != "" {
+		return errors.New("a log that runs already is not ours to stop for a turn")
+	}
 	if c.Tessera != "" && c.Batch > 1 {
 		return errors.New("tessera takes single entries only")
 	}
@@ -199,10 +209,15 @@ func (c *Config) standing(ctx context.Context, r *report, dir string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := c.hammer(ctx, r, s, sign(s.origin, s.issuers, c.Entries), "sealed"); err != nil {
+	if err := c.hammer(ctx, r, s, sign(s.origin, s.issuers, 0, c.Entries), "sealed"); err != nil {
 		return err
 	}
 	r.figure("pushed_back", float64(s.pushed.Load()), "calls")
+	if c.Growth && !c.federated {
+		if err := s.growth(ctx, r); err != nil {
+			return err
+		}
+	}
 	if c.Reads > 0 {
 		if err := s.serveBundles(ctx, r); err != nil {
 			return err
@@ -237,7 +252,7 @@ func (s *standing) rest(ctx context.Context, r *report) error {
 	if err := s.stop(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return s.cfg.disk(r, "disk_stopped", s.store())
+	return s.cfg.disk(r, "disk_stopped", s.store(), len(s.leaves))
 }
 
 func (c *Config) tessera(ctx context.Context, r *report, dir string) (err error) {
@@ -246,7 +261,7 @@ func (c *Config) tessera(ctx context.Context, r *report, dir string) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
-	return c.hammer(ctx, r, t, sign(origin, newIssuers("hammer"), c.Entries), "acked")
+	return c.hammer(ctx, r, t, sign(origin, newIssuers("hammer"), 0, c.Entries), "acked")
 }
 
 // hammer loads t with e and reports.
@@ -279,7 +294,7 @@ func (c *Config) hammer(ctx context.Context, r *report, t target, e *entries, an
 	r.duration("server_cpu_entry", server/time.Duration(c.Entries), time.Microsecond)
 	r.figure("memory", float64(t.process().memory("VmRSS"))/1e6, "MB")
 	r.figure("memory_peak", float64(t.process().memory("VmHWM"))/1e6, "MB")
-	return c.disk(r, "disk", t.store())
+	return c.disk(r, "disk", t.store(), c.Entries)
 }
 
 // offer offers all entries, and watches until all are published.
@@ -330,13 +345,13 @@ func (c *Config) growth(r *report, samples []sample) {
 	r.figure("last_to_first", rates[9]/rates[0], "")
 }
 
-// disk reports what dir takes per entry.
-func (c *Config) disk(r *report, name, dir string) error {
+// disk reports what dir takes for each of so many entries.
+func (c *Config) disk(r *report, name, dir string, entries int) error {
 	sum, err := diskUsage(filepath.Clean(dir))
 	if err != nil {
 		return fmt.Errorf("measuring %s: %w", dir, err)
 	}
-	r.figure(name, float64(sum)/float64(c.Entries), "bytes/entry")
+	r.figure(name, float64(sum)/float64(entries), "bytes/entry")
 	return nil
 }
 

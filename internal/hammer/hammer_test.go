@@ -92,7 +92,7 @@ func TestLoads(t *testing.T) {
 		set  func(*Config)
 	}{
 		{"single", func(c *Config) { c.Reads = 50 * time.Millisecond }},
-		{"batch 30", func(c *Config) { c.Batch, c.API = 30, "rest" }},
+		{"batch 30", func(c *Config) { c.Batch, c.API, c.Growth = 30, "rest", true }},
 		{"2000/s", func(c *Config) { c.Rate, c.API = 2000, "rest" }},
 	} {
 		t.Run(test.load, func(t *testing.T) {
@@ -112,6 +112,11 @@ func TestLoads(t *testing.T) {
 			}
 			if _, ok := got["standing last_to_first"]; ok != (cfg.Batch == 1) {
 				t.Errorf("tenths: %+v", got["standing last_to_first"])
+			}
+			for _, name := range []string{"grown", "new", "grown_to_new", "grown_cpu_entry"} {
+				if f, ok := got["standing "+name]; ok != cfg.Growth || ok && f.Value <= 0 {
+					t.Errorf("%s: %+v", name, f)
+				}
 			}
 			for _, name := range []string{"bundles", "bundle_p99", "steady_bundles", "steady_bundle_p99"} {
 				if f, ok := got["standing "+name]; ok != (cfg.Reads > 0) || ok && f.Value <= 0 {
@@ -165,7 +170,7 @@ func TestRunning(t *testing.T) {
 // of ordinary length.
 func TestEntrySize(t *testing.T) {
 	for _, origin := range []string{"a.example", origin, "log.example/" + strings.Repeat("long/", 20)} {
-		e := sign(origin, newIssuers("size"), 600)
+		e := sign(origin, newIssuers("size"), 0, 600)
 		for i, leaf := range e.leaves[550:] {
 			if len(leaf) < entrySize-16 || len(leaf) > entrySize+16 {
 				t.Errorf("%s: entry %d has %d bytes", origin, i, len(leaf))
@@ -185,6 +190,7 @@ func TestConfig(t *testing.T) {
 		"read rate": func(c *Config) { c.ReadRate = 0 },
 		"api":       func(c *Config) { c.API = "soap" },
 		"no keys":   func(c *Config) { c.URL = "http://127.0.0.1:1" },
+		"growth":    func(c *Config) { c.Growth, c.URL, c.Keys = true, "http://127.0.0.1:1", "x" },
 		"peer":      func(c *Config) { c.Tessera, c.Batch = "x", 2 },
 		"standingd": func(c *Config) { c.Standingd = "/nonexistent" },
 	} {

@@ -193,10 +193,19 @@ func (s *standing) take(e *entries) {
 	s.cosigners.before = s.cosigners.cpu()
 }
 
-// add offers a batch of entries, and returns the size of the sealed tree that
-// holds them.
+// extend adds to the entries of the load.
+func (s *standing) extend(e *entries) {
+	s.leaves, s.ids = append(s.leaves, e.leaves...), append(s.ids, e.ids...)
+	s.indexes = append(s.indexes, make([]uint64, len(e.leaves))...)
+}
+
 func (s *standing) add(ctx context.Context, i int) (uint64, error) {
-	from := i * s.cfg.Batch
+	return s.offer(ctx, i*s.cfg.Batch)
+}
+
+// offer offers a batch of entries, and returns the size of the sealed tree that
+// holds them.
+func (s *standing) offer(ctx context.Context, from int) (uint64, error) {
 	to := min(from+s.cfg.Batch, len(s.leaves))
 	results, err := insist(ctx, s.transport, s.leaves[from:to], &s.pushed)
 	if err != nil {

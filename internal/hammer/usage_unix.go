@@ -17,6 +17,11 @@ func allocated(info fs.FileInfo) int64 {
 	return info.Size()
 }
 
+// pause stops the process until resume.
+func (p *process) pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+func (p *process) resume() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+
 // ownCPU is the CPU time that this process has used.
 func ownCPU() time.Duration {
 	var u syscall.Rusage
