@@ -19,8 +19,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/transparency-dev/merkle/rfc6962"
-
 	"github.com/standing-log/standing/internal/lint"
 	"github.com/standing-log/standing/internal/together"
 	"github.com/standing-log/standing/personality/entry"
@@ -30,13 +28,6 @@ import (
 
 // Hash is a SHA-256 value.
 type Hash = [32]byte
-
-// Entry is an admitted entry: it parses, its signatures verify, and its leaf
-// had LeafHash before they were.
-type Entry struct {
-	*entry.Entry
-	LeafHash Hash
-}
 
 // Store is what admission reads of the log.
 type Store interface {
@@ -68,7 +59,7 @@ func New(keys Store, now func() time.Time) *Admission {
 }
 
 // Admit checks one envelope. It keeps it: the caller MUST NOT write there any more.
-func (a *Admission) Admit(envelope []byte) (*Entry, error) {
+func (a *Admission) Admit(envelope []byte) (*entry.Entry, error) {
 	began := a.now()
 	c := a.parse(envelope)
 	if c.err == nil {
@@ -80,7 +71,7 @@ func (a *Admission) Admit(envelope []byte) (*Entry, error) {
 }
 
 // AdmitAll checks many envelopes, each by itself, in less time. It keeps them, too.
-func (a *Admission) AdmitAll(envelopes [][]byte) ([]*Entry, []error) {
+func (a *Admission) AdmitAll(envelopes [][]byte) ([]*entry.Entry, []error) {
 	began := a.now()
 	candidates := make([]*candidate, len(envelopes))
 	var good []*candidate
@@ -91,7 +82,7 @@ func (a *Admission) AdmitAll(envelopes [][]byte) ([]*Entry, []error) {
 		}
 	}
 	verify(good)
-	entries, errs := make([]*Entry, len(envelopes)), make([]error, len(envelopes))
+	entries, errs := make([]*entry.Entry, len(envelopes)), make([]error, len(envelopes))
 	for i, c := range candidates {
 		entries[i], errs[i] = a.finish(c)
 	}
@@ -106,11 +97,11 @@ func (a *Admission) AdmitAll(envelopes [][]byte) ([]*Entry, []error) {
 func (a *Admission) parse(envelope []byte) *candidate {
 	c := &candidate{}
 	// Most envelopes are leaves as they come.
-	c.parse(envelope)
+	c.entry, c.err = entry.Parse(envelope)
 	if c.err != nil {
 		var leaf []byte
 		if leaf, c.err = entry.Canonicalize(envelope); c.err == nil {
-			c.parse(leaf)
+			c.entry, c.err = entry.Parse(leaf)
 		}
 	}
 	if c.err == nil {
@@ -119,22 +110,15 @@ func (a *Admission) parse(envelope []byte) *candidate {
 	return c
 }
 
-// parse reads from the leaf what the signature is verified of, once its hash is
-// taken.
-func (c *candidate) parse(leaf []byte) {
-	c.hash = Hash(rfc6962.DefaultHasher.HashLeaf(leaf))
-	c.entry, c.err = entry.Parse(leaf)
-}
-
 // finish does what comes after the signature.
-func (a *Admission) finish(c *candidate) (*Entry, error) {
+func (a *Admission) finish(c *candidate) (*entry.Entry, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
 	if err := a.lint(c.entry); err != nil {
 		return nil, err
 	}
-	return &Entry{c.entry, c.hash}, nil
+	return c.entry, nil
 }
 
 // lint applies this log's own rules, which may change, to what is new.

@@ -5,7 +5,6 @@ import "github.com/standing-log/standing/personality/entry"
 // candidate is an envelope on its way through admission.
 type candidate struct {
 	entry *entry.Entry
-	hash  Hash
 	key   entry.PublicKey
 	err   error
 }

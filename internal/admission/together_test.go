@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 )
 
@@ -25,7 +26,7 @@ func TestTogether(t *testing.T) {
 			envelopes[i] = spoilt
 		}
 	}
-	check := func(i int, e *Entry, err error) {
+	check := func(i int, e *entry.Entry, err error) {
 		switch want := i%5 != 0; {
 		case want && (err != nil || !e.Verified() || string(e.Leaf) != string(envelopes[i])):
 			t.Errorf("envelope %d: %v", i, err)

@@ -6,9 +6,9 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/together"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/promise"
 	standingv1 "github.com/standing-log/standing/proto/standing/v1"
 )
@@ -17,7 +17,7 @@ import (
 // write is durable, and the tree that holds it reserved and signed. If we crash
 // before that, or before the promise has left, nothing was said that must be kept;
 // whoever submits again gets it then.
-func (s *Service) promise(ctx context.Context, e *admission.Entry, r sequencer.Result) (promise.Promise, error) {
+func (s *Service) promise(ctx context.Context, e *entry.Entry, r sequencer.Result) (promise.Promise, error) {
 	p := promise.Promise{Origin: s.Origin, ID: e.IDString(), LeafHash: e.LeafHash, Index: r.Index, Size: r.Sealed}
 	if !r.Duplicate {
 		return p, nil

@@ -107,7 +107,7 @@ func (s *Service) Submit(ctx context.Context, r *standingv1.SubmitRequest) (*sta
 	return &standingv1.SubmitResponse{Result: out}, nil
 }
 
-func result(e *admission.Entry, r sequencer.Result) *standingv1.SubmitResult {
+func result(e *entry.Entry, r sequencer.Result) *standingv1.SubmitResult {
 	return &standingv1.SubmitResult{Id: e.IDString(), Index: r.Index, SealedSize: r.Sealed, Duplicate: r.Duplicate}
 }
 
@@ -118,7 +118,7 @@ func (s *Service) SubmitBatch(ctx context.Context, r *standingv1.SubmitBatchRequ
 		return nil, s.status(err)
 	}
 	out := make([]*standingv1.SubmitResult, n)
-	var admitted []*admission.Entry
+	var admitted []*entry.Entry
 	var at []int
 	entries, refusals := s.Admission.AdmitAll(r.GetEnvelopes())
 	for i, e := range entries {

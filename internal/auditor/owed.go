@@ -69,7 +69,7 @@ func (f *follower) take(ctx context.Context, envelope, note []byte) (*client.Hel
 	}
 	// Anybody may send these; what is no withdrawal harms nobody by being late,
 	// and if the log has promised it, there is a promise.
-	if !sequencer.Withdraws(e.Entry) || e.Revocation != nil && e.Revocation.Action == entry.ActionReinstate {
+	if !sequencer.Withdraws(e) || e.Revocation != nil && e.Revocation.Action == entry.ActionReinstate {
 		return nil, reason.Errorf(reason.RequestMalformed, "%s is no withdrawal: bring the log's promise", e.IDString())
 	}
 	index, known, err := f.mirror.Place(e.ID)

@@ -60,7 +60,7 @@ func (l *lying) Leaves(ctx context.Context, first, n uint64) ([][]byte, error) {
 }
 
 // scene is a log with one attestation, and the next one admitted.
-func scene(t *testing.T) (n *testnode.Node, old entry.Hash, next *admission.Entry) {
+func scene(t *testing.T) (n *testnode.Node, old entry.Hash, next *entry.Entry) {
 	t.Helper()
 	n = testnode.New(t, "log.example/incident")
 	p := n.Enrol("steward", 1)
@@ -77,7 +77,7 @@ func scene(t *testing.T) (n *testnode.Node, old entry.Hash, next *admission.Entr
 
 // wantHalted offers an entry: no receipt, nothing signed, and what was published
 // stays good.
-func wantHalted(t *testing.T, n *testnode.Node, old entry.Hash, next *admission.Entry) {
+func wantHalted(t *testing.T, n *testnode.Node, old entry.Hash, next *entry.Entry) {
 	t.Helper()
 	size := n.Sequencer.SignedSize()
 	if res, err := n.Sequencer.Submit(t.Context(), next); reason.CodeOf(err) != reason.ReadOnly {
@@ -98,12 +98,12 @@ func wantHalted(t *testing.T, n *testnode.Node, old entry.Hash, next *admission.
 // hash in memory, of the leaf as it is stored, or of the root that the store
 // computes. (Yeti 2022 signed a tree with one wrong bit in a leaf hash.)
 func TestIncidentBitInLeafHash(t *testing.T) {
-	for name, lie := range map[string]func(*lying, *admission.Entry){
-		"leaf hash in memory": func(_ *lying, e *admission.Entry) { e.LeafHash[7] ^= 4 },
-		"stored leaf":         func(l *lying, _ *admission.Entry) { l.stored = func(leaves [][]byte) { leaves[0][100] ^= 4 } },
-		"stored seal":         func(l *lying, _ *admission.Entry) { l.stored = func(leaves [][]byte) { leaves[1][30] ^= 4 } },
-		"root":                func(l *lying, _ *admission.Entry) { l.root = func(r *backend.Root) { r.Hash[31] ^= 4 } },
-		"leaf read back": func(l *lying, _ *admission.Entry) {
+	for name, lie := range map[string]func(*lying, *entry.Entry){
+		"leaf hash in memory": func(_ *lying, e *entry.Entry) { e.LeafHash[7] ^= 4 },
+		"stored leaf":         func(l *lying, _ *entry.Entry) { l.stored = func(leaves [][]byte) { leaves[0][100] ^= 4 } },
+		"stored seal":         func(l *lying, _ *entry.Entry) { l.stored = func(leaves [][]byte) { leaves[1][30] ^= 4 } },
+		"root":                func(l *lying, _ *entry.Entry) { l.root = func(r *backend.Root) { r.Hash[31] ^= 4 } },
+		"leaf read back": func(l *lying, _ *entry.Entry) {
 			l.leaves = func(first uint64, leaves [][]byte) {
 				if len(leaves) > 1 {
 					leaves[0][100] ^= 4

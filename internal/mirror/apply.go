@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/transparency-dev/merkle/rfc6962"
-
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/replay"
@@ -201,7 +199,7 @@ func (m *Mirror) leaf(ctx context.Context, index uint64, hash Hash) ([]byte, err
 }
 
 func hashing(leaf []byte, index uint64, hash Hash) ([]byte, error) {
-	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
+	if treehash.Leaf(leaf) != hash {
 		return nil, damaged("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
 	}
 	return leaf, nil

@@ -262,7 +262,7 @@ func (f *fetcher) bundle(ctx context.Context, n, first uint64, roots map[uint64]
 		if it.leaf, rest, err = torchwood.ReadTileEntry(rest); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrTiles, torchwood.TilePath(t), err)
 		}
-		it.hash = Hash(rfc6962.DefaultHasher.HashLeaf(it.leaf))
+		it.hash = treehash.Leaf(it.leaf)
 	}
 	if len(rest) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrTiles, torchwood.TilePath(t))

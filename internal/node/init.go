@@ -13,7 +13,6 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/keyfile"
 	"github.com/standing-log/standing/internal/sequencer"
@@ -132,7 +131,7 @@ func makeKeys(dir, origin string) error {
 }
 
 // makeCharter makes the root and registrar keys and signs leaf 0.
-func makeCharter(dir, origin string) (*admission.Entry, error) {
+func makeCharter(dir, origin string) (*entry.Entry, error) {
 	root, err := newKey(filepath.Join(dir, rootFile))
 	if err != nil {
 		return nil, err
@@ -148,7 +147,7 @@ func makeCharter(dir, origin string) (*admission.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &admission.Entry{Entry: e, LeafHash: admission.Hash(rfc6962.DefaultHasher.HashLeaf(e.Leaf))}, nil
+	return e, nil
 }
 
 func newKey(path string) (*keyfile.Key, error) {
@@ -160,7 +159,7 @@ func newKey(path string) (*keyfile.Key, error) {
 }
 
 // found writes leaf 0 and its seal.
-func found(ctx context.Context, dir, origin string, charter *admission.Entry, log *slog.Logger) (err error) {
+func found(ctx context.Context, dir, origin string, charter *entry.Entry, log *slog.Logger) (err error) {
 	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(dir, storeDir), Logger: log})
 	if err != nil {
 		return err

@@ -202,7 +202,7 @@ func (l *Log) Leaf(index uint64, hash Hash) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
+	if treehash.Leaf(leaf) != hash {
 		return nil, fmt.Errorf("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
 	}
 	return leaf, nil

@@ -4,15 +4,15 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/personality/entry"
 )
 
 // BenchmarkSequencer measures turns on a disk that syncs, with entries signed
 // and admitted before: in batches of 100, and one by one from many goroutines.
 func BenchmarkSequencer(b *testing.B) {
-	run := func(b *testing.B, submit func(s *running, entries []*admission.Entry)) {
+	run := func(b *testing.B, submit func(s *running, entries []*entry.Entry)) {
 		r := newRig(b)
 		store, err := embedded.Open(b.Context(), embedded.Options{Dir: b.TempDir()})
 		r.must(err)
@@ -20,7 +20,7 @@ func BenchmarkSequencer(b *testing.B) {
 		r.found(store)
 		s := r.run(store, nil)
 		s.enrol()
-		entries := make([]*admission.Entry, b.N)
+		entries := make([]*entry.Entry, b.N)
 		for n := range entries {
 			entries[n] = r.attest(n)
 		}
@@ -37,7 +37,7 @@ func BenchmarkSequencer(b *testing.B) {
 		}
 	}
 	b.Run("batch=100", func(b *testing.B) {
-		run(b, func(s *running, entries []*admission.Entry) {
+		run(b, func(s *running, entries []*entry.Entry) {
 			for len(entries) > 0 {
 				n := min(100, len(entries))
 				s.submit(entries[:n]...)
@@ -46,7 +46,7 @@ func BenchmarkSequencer(b *testing.B) {
 		})
 	})
 	b.Run("singles", func(b *testing.B) {
-		run(b, func(s *running, entries []*admission.Entry) {
+		run(b, func(s *running, entries []*entry.Entry) {
 			writers := 64 * runtime.GOMAXPROCS(0)
 			done := make(chan error)
 			for w := range writers {

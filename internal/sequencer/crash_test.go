@@ -12,12 +12,12 @@ import (
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/crashcam"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/internal/witness"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/treehash"
@@ -25,7 +25,7 @@ import (
 
 // acknowledged is an entry and what its submitter was told.
 type acknowledged struct {
-	*admission.Entry
+	*entry.Entry
 	Result
 }
 
@@ -65,7 +65,7 @@ func (c *shoot) turns(turns int) []crashcam.Image[promised] {
 	cam := crashcam.New(c.fs, 3, c.promised)
 	b := c.rig.store(cam.FS())
 	s := c.open(b)
-	take := func(entries ...*admission.Entry) {
+	take := func(entries ...*entry.Entry) {
 		c.Helper()
 		results := c.takes(s, entries...)
 		c.acks.Lock()
@@ -77,9 +77,9 @@ func (c *shoot) turns(turns int) []crashcam.Image[promised] {
 	}
 	c.party = testlog.NewParty("steward", 2)
 	take(c.verified(c.party.Enrol(testOrigin, c.registrar), c.registrar))
-	var standing []*admission.Entry
+	var standing []*entry.Entry
 	for n := range turns {
-		batch := []*admission.Entry{c.attest(n * 10)}
+		batch := []*entry.Entry{c.attest(n * 10)}
 		for m := range n % 4 {
 			batch = append(batch, c.attest(n*10+m+1))
 		}

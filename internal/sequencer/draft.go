@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
@@ -123,7 +122,7 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 		d.refused = append(d.refused, refusal{i, reason.Errorf(reason.MapFunction, "this log runs map functions up to %d, not %d", mapfn.Version, c.MapFn)})
 		return false, nil
 	}
-	writes, err := mapfn.Apply(s.cfg.Origin, i.Entry.Entry, index, reader{d.state, d.reader})
+	writes, err := mapfn.Apply(s.cfg.Origin, i.Entry, index, reader{d.state, d.reader})
 	if code := reason.CodeOf(err); code != "" {
 		// What the map would ignore is dropped here with its code, so every
 		// entry that this log appends has effect.
@@ -134,7 +133,7 @@ func (s *Sequencer) accept(view backend.View, d *draft, i *item) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("map function at index %d: %w", index, err)
 	}
-	if err := d.state.Apply(effect(i.Entry.Entry, writes)); err != nil {
+	if err := d.state.Apply(effect(i.Entry, writes)); err != nil {
 		return false, fmt.Errorf("map function at index %d: %w", index, err)
 	}
 	i.res.Index = index
@@ -180,7 +179,7 @@ func (s *Sequencer) finish(d *draft) error {
 	d.seal = s.newSeal(index, prefix, fn, result)
 	leaf := d.seal.Marshal()
 	d.leaves = append(d.leaves, leaf)
-	d.hashes = append(d.hashes, Hash(rfc6962.DefaultHasher.HashLeaf(leaf)))
+	d.hashes = append(d.hashes, treehash.Leaf(leaf))
 	if d.tree, err = extend(tree, d.hashes[len(d.hashes)-1:]); err != nil {
 		return err
 	}
@@ -188,7 +187,7 @@ func (s *Sequencer) finish(d *draft) error {
 		return err
 	}
 	for _, i := range d.items {
-		side = append(side, EntryWrites(i.Entry.Entry, i.res.Index)...)
+		side = append(side, EntryWrites(i.Entry, i.res.Index)...)
 	}
 	d.side = append(side, SealWrite(index))
 	if size-s.shortcut >= max(shortcutMin, size/shortcutPart) {

@@ -3,12 +3,12 @@ package sequencer
 import (
 	"context"
 
-	"github.com/standing-log/standing/internal/admission"
+	"github.com/standing-log/standing/personality/entry"
 )
 
 // TurnInOrder takes one turn with the entries in the order given, for tests
 // that know what each entry does at its place. Run must not be running.
-func (s *Sequencer) TurnInOrder(ctx context.Context, entries []*admission.Entry) ([]Result, []error) {
+func (s *Sequencer) TurnInOrder(ctx context.Context, entries []*entry.Entry) ([]Result, []error) {
 	batch := itemsOf(entries)
 	f, err := s.begin(ctx, batch, nil)
 	if err == nil {

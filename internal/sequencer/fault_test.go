@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 )
 
@@ -132,13 +132,13 @@ func only(key []byte, err error) func([]byte) error {
 }
 
 // restart starts the log on a store that works again.
-func (r *rig) restart(b backend.Backend, e *admission.Entry, want string) {
+func (r *rig) restart(b backend.Backend, e *entry.Entry, want string) {
 	r.Helper()
 	size := r.largest()
 	s, err := Open(r.Context(), r.config(b))
 	if want == again {
 		r.must(err)
-		if err := s.turn(r.Context(), itemsOf([]*admission.Entry{e})); !errors.Is(err, backend.ErrDamaged) {
+		if err := s.turn(r.Context(), itemsOf([]*entry.Entry{e})); !errors.Is(err, backend.ErrDamaged) {
 			r.Errorf("the same entry again: %v", err)
 		}
 		return
@@ -179,7 +179,7 @@ func TestTwinsOfFailure(t *testing.T) {
 		s := r.run(f, func(c *Config) { c.Interval, c.FirstInterval = c.Interval*5, c.FirstInterval*5 })
 		s.enrol()
 		f.append = func([][]byte, []backend.Write) error { return errDisk }
-		var batch []*admission.Entry
+		var batch []*entry.Entry
 		for n := range 20 {
 			batch = append(batch, r.attest(n%3))
 		}

@@ -19,7 +19,6 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/backend/embedded"
@@ -245,16 +244,16 @@ func (s *running) enrol() {
 }
 
 // verified is what admission makes of an entry by the key.
-func (r *rig) verified(e *entry.Entry, by *testlog.Key) *admission.Entry {
+func (r *rig) verified(e *entry.Entry, by *testlog.Key) *entry.Entry {
 	r.Helper()
 	r.must(e.Verify(by.Public()))
-	return &admission.Entry{Entry: e, LeafHash: leafHash(e.Leaf)}
+	return e
 }
 
 func leafHash(leaf []byte) Hash { return Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) }
 
 // attest returns the n-th attestation of the party.
-func (r *rig) attest(n int) *admission.Entry {
+func (r *rig) attest(n int) *entry.Entry {
 	r.Helper()
 	k := r.party.Keys[0]
 	a := testlog.Claims(testOrigin, uint64(r.clock.Now().Unix()), 5)
@@ -262,7 +261,7 @@ func (r *rig) attest(n int) *admission.Entry {
 }
 
 // revoke returns the revocation of targets by the party.
-func (r *rig) revoke(targets ...*admission.Entry) *admission.Entry {
+func (r *rig) revoke(targets ...*entry.Entry) *entry.Entry {
 	r.Helper()
 	k := r.party.Keys[0]
 	ids := make([]Hash, len(targets))
@@ -273,7 +272,7 @@ func (r *rig) revoke(targets ...*admission.Entry) *admission.Entry {
 }
 
 // submit submits entries that must be accepted.
-func (s *running) submit(entries ...*admission.Entry) []Result {
+func (s *running) submit(entries ...*entry.Entry) []Result {
 	s.Helper()
 	results, errs := s.SubmitAll(s.Context(), entries)
 	for i, err := range errs {
@@ -285,7 +284,7 @@ func (s *running) submit(entries ...*admission.Entry) []Result {
 }
 
 // refused submits one entry that must be refused with code.
-func (s *running) refused(e *admission.Entry, code reason.Code) error {
+func (s *running) refused(e *entry.Entry, code reason.Code) error {
 	s.Helper()
 	_, err := s.Submit(s.Context(), e)
 	if got := reason.CodeOf(err); got != code {
@@ -335,7 +334,7 @@ func (r *rig) open(b backend.Backend) *Sequencer {
 }
 
 // takes takes one turn with entries that must all be accepted.
-func (r *rig) takes(s *Sequencer, entries ...*admission.Entry) []Result {
+func (r *rig) takes(s *Sequencer, entries ...*entry.Entry) []Result {
 	r.Helper()
 	batch := itemsOf(entries)
 	r.must(s.turn(r.Context(), batch))
@@ -347,7 +346,7 @@ func (r *rig) takes(s *Sequencer, entries ...*admission.Entry) []Result {
 	return results
 }
 
-func itemsOf(entries []*admission.Entry) []*item {
+func itemsOf(entries []*entry.Entry) []*item {
 	batch := make([]*item, len(entries))
 	for n, e := range entries {
 		batch[n] = &item{Entry: e, done: make(chan struct{})}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/personality/entry"
 )
 
@@ -17,7 +16,7 @@ type Result struct {
 
 // item is an entry that waits for its turn.
 type item struct {
-	*admission.Entry
+	*entry.Entry
 	submitted time.Time
 	done      chan struct{} // closed when result or err is set
 	res       Result
@@ -62,7 +61,7 @@ func take(queue chan *item, n int, batch []*item) []*item {
 func order(batch []*item) []*item {
 	founded := map[Hash]bool{}
 	for _, i := range batch {
-		if Withdraws(i.Entry.Entry) {
+		if Withdraws(i.Entry) {
 			continue
 		}
 		founded[i.ID] = true
@@ -78,7 +77,7 @@ func order(batch []*item) []*item {
 	var first, middle, last []*item
 	for _, i := range batch {
 		switch {
-		case !Withdraws(i.Entry.Entry):
+		case !Withdraws(i.Entry):
 			middle = append(middle, i)
 		case behind(i):
 			last = append(last, i)

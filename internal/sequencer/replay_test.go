@@ -16,11 +16,9 @@ import (
 
 	"filippo.io/torchwood"
 	formats "github.com/transparency-dev/formats/note"
-	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/altreader"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/node"
@@ -78,7 +76,7 @@ type grower struct {
 	again    int
 	next     uint64 // index, if what waits is accepted as it should be
 
-	batch []*admission.Entry
+	batch []*entry.Entry
 	want  []reason.Code
 }
 
@@ -158,8 +156,7 @@ func (g *grower) wait(item testlog.Item) {
 
 // admit does what admission does, but for lint, and with the keys that wait in
 // the batch.
-func (g *grower) admit(item testlog.Item) (*admission.Entry, reason.Code) {
-	hash := sequencer.Hash(rfc6962.DefaultHasher.HashLeaf(item.Leaf))
+func (g *grower) admit(item testlog.Item) (*entry.Entry, reason.Code) {
 	e, err := entry.Parse(item.Leaf)
 	if err != nil {
 		return nil, reason.CodeOf(err)
@@ -176,11 +173,11 @@ func (g *grower) admit(item testlog.Item) (*admission.Entry, reason.Code) {
 	if err := e.Verify(key); err != nil {
 		return nil, reason.CodeOf(err)
 	}
-	return &admission.Entry{Entry: e, LeafHash: hash}, ""
+	return e, ""
 }
 
 // flush submits the batch and compares each answer.
-func (g *grower) flush(submit func(context.Context, []*admission.Entry) ([]sequencer.Result, []error)) {
+func (g *grower) flush(submit func(context.Context, []*entry.Entry) ([]sequencer.Result, []error)) {
 	g.Helper()
 	if len(g.batch) == 0 {
 		return

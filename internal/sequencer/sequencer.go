@@ -38,10 +38,10 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
 	"github.com/standing-log/standing/internal/metric"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -172,7 +172,7 @@ const keptVersions = 64
 // Submit offers an admitted entry and waits until it is sealed. An entry that
 // is in the log already is answered with the first result. If ctx ends first,
 // the entry may be in the log all the same.
-func (s *Sequencer) Submit(ctx context.Context, e *admission.Entry) (Result, error) {
+func (s *Sequencer) Submit(ctx context.Context, e *entry.Entry) (Result, error) {
 	i, err := s.offer(e)
 	if err != nil {
 		return Result{}, err
@@ -181,7 +181,7 @@ func (s *Sequencer) Submit(ctx context.Context, e *admission.Entry) (Result, err
 }
 
 // SubmitAll is Submit for many entries at once, which keep their order.
-func (s *Sequencer) SubmitAll(ctx context.Context, entries []*admission.Entry) ([]Result, []error) {
+func (s *Sequencer) SubmitAll(ctx context.Context, entries []*entry.Entry) ([]Result, []error) {
 	items := make([]*item, len(entries))
 	errs := make([]error, len(entries))
 	for n, e := range entries {
@@ -197,9 +197,9 @@ func (s *Sequencer) SubmitAll(ctx context.Context, entries []*admission.Entry) (
 }
 
 // offer puts an entry into its queue.
-func (s *Sequencer) offer(e *admission.Entry) (i *item, err error) {
+func (s *Sequencer) offer(e *entry.Entry) (i *item, err error) {
 	queue, name := s.entries, queueEntries
-	if Withdraws(e.Entry) {
+	if Withdraws(e) {
 		queue, name = s.withdrawals, queueWithdrawals
 	}
 	defer func() { s.cfg.Metrics.offered(name, err) }()

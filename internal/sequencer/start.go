@@ -119,7 +119,7 @@ func (s *Sequencer) checkTree(ctx context.Context, root backend.Root) error {
 	if !ok {
 		return damaged("leaf %d, the last one, is not a live seal of %s; or the store is another log's", root.Size-1, s.cfg.Origin)
 	}
-	if s.tree, err = extend(prefix, []Hash{Hash(rfc6962.DefaultHasher.HashLeaf(last[0]))}); err != nil {
+	if s.tree, err = extend(prefix, []Hash{treehash.Leaf(last[0])}); err != nil {
 		return err
 	}
 	if got, err := treehash.Root(s.tree); err != nil || got != root.Hash {

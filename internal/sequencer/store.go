@@ -15,6 +15,7 @@ import (
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/seal"
+	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
 )
 
@@ -227,7 +228,7 @@ func (l *leafReader) Leaf(index uint64, hash mapfn.Hash) ([]byte, error) {
 	default:
 		return nil, mapfn.ErrNoLeaf
 	}
-	if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != hash {
+	if treehash.Leaf(leaf) != hash {
 		return nil, damaged("leaf %d: %w: it does not have hash %x", index, mapfn.ErrNoLeaf, hash)
 	}
 	return leaf, nil

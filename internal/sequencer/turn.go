@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/mapstore"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/treehash"
 	"github.com/standing-log/standing/personality/trust"
@@ -144,7 +143,7 @@ func (s *Sequencer) readBack(ctx context.Context, d *draft, root backend.Root) e
 			return err
 		}
 		for _, leaf := range got {
-			if Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) != d.hashes[n] {
+			if treehash.Leaf(leaf) != d.hashes[n] {
 				return damaged("leaf %d differs from the one admitted", d.first+uint64(n))
 			}
 			n++
@@ -246,7 +245,7 @@ func noteText(n []byte) string {
 }
 
 // Init writes leaf 0, the charter, and leaf 1, its seal, into an empty store.
-func Init(ctx context.Context, cfg Config, charter *admission.Entry) error {
+func Init(ctx context.Context, cfg Config, charter *entry.Entry) error {
 	root, err := cfg.Backend.Root(ctx)
 	if err != nil {
 		return err

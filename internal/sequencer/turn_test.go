@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/testlog"
 	"github.com/standing-log/standing/personality/entry"
@@ -23,7 +22,7 @@ import (
 // each place of arrival becomes.
 func TestOrder(t *testing.T) {
 	s := start(t, nil)
-	old := []*admission.Entry{s.attest(1), s.attest(2), s.attest(3)}
+	old := []*entry.Entry{s.attest(1), s.attest(2), s.attest(3)}
 	s.submit(old...)
 	k := s.party.Keys[0]
 	added := testlog.NewKey("added", false)
@@ -35,16 +34,16 @@ func TestOrder(t *testing.T) {
 	hold := s.verified(testlog.Hold(testOrigin, uint64(s.clock.Now().Unix())+86400, k, testlog.Target{ID: old[1].ID, Last: 5}), k)
 	fresh := s.attest(4)
 	for name, c := range map[string]struct {
-		batch []*admission.Entry
+		batch []*entry.Entry
 		want  []int
 	}{
-		"arrival":                        {[]*admission.Entry{fresh, s.attest(5), s.attest(6)}, []int{0, 1, 2}},
-		"withdrawals first":              {[]*admission.Entry{fresh, s.revoke(old[0]), s.attest(5), hold}, []int{1, 3, 0, 2}},
-		"behind a target":                {[]*admission.Entry{s.revoke(fresh), fresh, s.revoke(old[0])}, []int{2, 1, 0}},
-		"behind one of two targets":      {[]*admission.Entry{s.revoke(fresh, old[0]), s.attest(5), fresh}, []int{1, 2, 0}},
-		"a key retired behind its start": {[]*admission.Entry{retire, add, fresh}, []int{1, 2, 0}},
-		"a party ended behind its start": {[]*admission.Entry{end, fresh, enrol}, []int{1, 2, 0}},
-		"a key added is no withdrawal":   {[]*admission.Entry{fresh, add}, []int{0, 1}},
+		"arrival":                        {[]*entry.Entry{fresh, s.attest(5), s.attest(6)}, []int{0, 1, 2}},
+		"withdrawals first":              {[]*entry.Entry{fresh, s.revoke(old[0]), s.attest(5), hold}, []int{1, 3, 0, 2}},
+		"behind a target":                {[]*entry.Entry{s.revoke(fresh), fresh, s.revoke(old[0])}, []int{2, 1, 0}},
+		"behind one of two targets":      {[]*entry.Entry{s.revoke(fresh, old[0]), s.attest(5), fresh}, []int{1, 2, 0}},
+		"a key retired behind its start": {[]*entry.Entry{retire, add, fresh}, []int{1, 2, 0}},
+		"a party ended behind its start": {[]*entry.Entry{end, fresh, enrol}, []int{1, 2, 0}},
+		"a key added is no withdrawal":   {[]*entry.Entry{fresh, add}, []int{0, 1}},
 	} {
 		items := itemsOf(c.batch)
 		var got []int
@@ -68,7 +67,7 @@ func TestDuplicates(t *testing.T) {
 	w := s.rig.open(s.b)
 	p256 := s.party.Keys[1]
 	e := s.verified(testlog.Attest(p256, testlog.Claims(testOrigin, 1_795_000_000, 5), testlog.Component("pkg:npm/a@1")), p256)
-	twin := s.verified(otherSignature(t, e.Entry), p256)
+	twin := s.verified(otherSignature(t, e), p256)
 	if twin.ID != e.ID || twin.LeafHash == e.LeafHash {
 		t.Fatal("the twin is not one")
 	}
@@ -124,12 +123,12 @@ func TestRefused(t *testing.T) {
 	stranger := s.verified(testlog.Attest(gone, testlog.Claims(testOrigin, 1, 5), testlog.Component("pkg:npm/a@1")), gone)
 	elsewhere := s.verified(testlog.Attest(s.party.Keys[0], testlog.Claims("log.example/other", 1, 5), testlog.Component("pkg:npm/a@1")), s.party.Keys[0])
 	codes := []reason.Code{reason.TargetUnknown, reason.RoleNotAllowed, reason.KeyUnknown, reason.WrongLog, ""}
-	batch := itemsOf([]*admission.Entry{unknown, foreign, stranger, elsewhere})
+	batch := itemsOf([]*entry.Entry{unknown, foreign, stranger, elsewhere})
 	s.must(w.turn(t.Context(), batch))
 	if got := w.SignedSize(); got != size {
 		t.Errorf("signed size %d for nothing", got)
 	}
-	batch = itemsOf([]*admission.Entry{unknown, foreign, stranger, elsewhere, s.attest(2), unknown})
+	batch = itemsOf([]*entry.Entry{unknown, foreign, stranger, elsewhere, s.attest(2), unknown})
 	s.must(w.turn(t.Context(), batch))
 	for n, want := range append(codes, reason.TargetUnknown) {
 		if got := reason.CodeOf(batch[n].err); got != want {
@@ -172,7 +171,7 @@ func TestClock(t *testing.T) {
 func TestManyTurns(t *testing.T) {
 	s := start(t, func(c *Config) { c.BatchMax = 16 })
 	const writers, each = 8, 12
-	entries := make([]*admission.Entry, writers*each)
+	entries := make([]*entry.Entry, writers*each)
 	for n := range entries {
 		entries[n] = s.attest(n)
 	}
@@ -245,7 +244,7 @@ func TestQueueFull(t *testing.T) {
 	batch := w.gather(t.Context(), nil)
 	n := 0
 	for _, i := range batch {
-		if Withdraws(i.Entry.Entry) {
+		if Withdraws(i.Entry) {
 			n++
 		}
 	}

@@ -8,10 +8,10 @@ import (
 
 	"github.com/transparency-dev/merkle/rfc6962"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/sequencer"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/seal"
 	"github.com/standing-log/standing/personality/trust"
 )
@@ -174,7 +174,7 @@ func (w *World) contradict(d *Disk) (names []string) {
 }
 
 // acknowledged looks at what a submitter is told.
-func (w *World) acknowledged(p *process, e *admission.Entry, res sequencer.Result) {
+func (w *World) acknowledged(p *process, e *entry.Entry, res sequencer.Result) {
 	d := p.disk
 	w.tell(p.name, "acknowledges %x: %+v", e.ID[:4], res)
 	if why := d.holds(e.LeafHash, res); why != "" {

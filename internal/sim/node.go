@@ -151,7 +151,7 @@ func (p *process) config() sequencer.Config {
 // init writes a log's first leaves.
 func (p *process) init(charter testlog.Item) {
 	defer close(p.done)
-	e := &admission.Entry{Entry: charter.Entry, LeafHash: leafHash(charter.Leaf)}
+	e := charter.Entry
 	for _, root := range e.Charter.Roots {
 		if root.ID() == e.KeyID {
 			must(e.Verify(root))

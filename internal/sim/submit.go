@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/sequencer"
 	"github.com/standing-log/standing/internal/testlog"
+	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 )
 
@@ -116,7 +116,7 @@ func (w *World) anyone(n int) *process {
 // submit submits items at once and checks the answers.
 func (p *process) submit(ctx context.Context, items []testlog.Item) []outcome {
 	outcomes := make([]outcome, len(items))
-	var entries []*admission.Entry
+	var entries []*entry.Entry
 	var place []int
 	for i, item := range items {
 		e, err := p.admit.Admit(item.Leaf)

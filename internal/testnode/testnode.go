@@ -32,7 +32,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/standing-log/standing/internal/admission"
 	"github.com/standing-log/standing/internal/backend/embedded"
 	"github.com/standing-log/standing/internal/cosign"
 	"github.com/standing-log/standing/internal/prover"
@@ -245,14 +244,14 @@ func (n *Node) Refresh() {
 func (n *Node) Reader() verify.Options { return verify.Options{Policy: n.Policy, Now: n.Now()} }
 
 // admit verifies an entry under a key that an earlier one has brought.
-func (n *Node) admit(e *entry.Entry) *admission.Entry {
+func (n *Node) admit(e *entry.Entry) *entry.Entry {
 	n.tb.Helper()
 	a, err := n.tryAdmit(e)
 	n.check(err)
 	return a
 }
 
-func (n *Node) tryAdmit(e *entry.Entry) (*admission.Entry, error) {
+func (n *Node) tryAdmit(e *entry.Entry) (*entry.Entry, error) {
 	n.learn(e)
 	key, ok := n.keys[e.KeyID]
 	if !ok {
@@ -262,7 +261,7 @@ func (n *Node) tryAdmit(e *entry.Entry) (*admission.Entry, error) {
 	if err := own.Verify(key); err != nil {
 		return nil, err
 	}
-	return &admission.Entry{Entry: &own, LeafHash: leafHash(own.Leaf)}, nil
+	return &own, nil
 }
 
 // learn keeps the keys that an entry brings, whether it is accepted or not.
@@ -288,7 +287,7 @@ func (n *Node) Submit(entries ...*entry.Entry) []sequencer.Result {
 // Offer is Submit for entries that may be refused.
 func (n *Node) Offer(entries ...*entry.Entry) ([]sequencer.Result, []error) {
 	n.tb.Helper()
-	admitted := make([]*admission.Entry, len(entries))
+	admitted := make([]*entry.Entry, len(entries))
 	for i, e := range entries {
 		admitted[i] = n.admit(e)
 	}

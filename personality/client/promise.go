@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/transparency-dev/merkle/rfc6962"
-
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/promise"
 )
@@ -39,7 +37,7 @@ func (c *Client) promised(r *Result, envelope []byte) error {
 		return fmt.Errorf("%w: %s was sent, %s is promised", ErrPromise, e.IDString(), p.ID)
 	// The first entry of an event that was accepted before may have had another
 	// signature.
-	case !r.Duplicate && p.LeafHash != promise.Hash(rfc6962.DefaultHasher.HashLeaf(leaf)):
+	case !r.Duplicate && p.LeafHash != e.LeafHash:
 		return fmt.Errorf("%w: of %s another entry is promised", ErrPromise, p.ID)
 	}
 	return nil

@@ -28,6 +28,7 @@ import (
 	"strconv"
 
 	"github.com/standing-log/standing/personality/reason"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // MaxSize is the greatest length of a leaf in bytes.
@@ -47,6 +48,7 @@ const (
 // Verify has said so.
 type Entry struct {
 	Leaf      []byte // the canonical envelope
+	LeafHash  Hash   // RFC 6962 leaf hash of Leaf, taken before anything was read from it
 	Payload   []byte // the decoded payload: the statement's bytes
 	KeyID     Hash
 	Signature []byte
@@ -67,11 +69,17 @@ type Entry struct {
 
 // Parse parses a leaf.
 func Parse(leaf []byte) (*Entry, error) {
+	hash := treehash.Leaf(leaf)
 	payload, keyID, sig, err := splitLeaf(leaf)
 	if err != nil {
 		return nil, err
 	}
-	return build(leaf, payload, keyID, sig)
+	e, err := build(payload, keyID, sig)
+	if err != nil {
+		return nil, err
+	}
+	e.Leaf, e.LeafHash = leaf, hash
+	return e, nil
 }
 
 // Split returns the parts of a leaf from which its id follows, and the id, and
@@ -82,18 +90,18 @@ func Split(leaf []byte) (payload []byte, keyID, id Hash, err error) {
 }
 
 // Open returns the entry of a payload and the keyid of its signer, without
-// signature and leaf: what its id commits to. Whoever holds the id holds what
+// signature, leaf and its hash: what its id commits to. Whoever holds the id holds what
 // it says.
 func Open(payload []byte, keyID Hash) (*Entry, error) {
 	if len(payload) > MaxSize {
 		return nil, reason.Errorf(reason.TooLarge, "payload of %d bytes, at most %d", len(payload), MaxSize)
 	}
-	return build(nil, payload, keyID, nil)
+	return build(payload, keyID, nil)
 }
 
 // build parses payload and puts the Entry together.
-func build(leaf, payload []byte, keyID Hash, sig []byte) (*Entry, error) {
-	e := &Entry{Leaf: leaf, Payload: payload, KeyID: keyID, Signature: sig}
+func build(payload []byte, keyID Hash, sig []byte) (*Entry, error) {
+	e := &Entry{Payload: payload, KeyID: keyID, Signature: sig}
 	e.ID = eventID(keyID, payload)
 	root, err := parseJSON(payload)
 	if err != nil {
@@ -228,7 +236,7 @@ type Signer interface {
 func Sign(payload []byte, s Signer) (*Entry, error) {
 	key := s.Public()
 	// Parse first: a malformed statement is not shown to the signer.
-	if _, err := build(nil, payload, key.ID(), nil); err != nil {
+	if _, err := build(payload, key.ID(), nil); err != nil {
 		return nil, err
 	}
 	sig, err := s.Sign(PAE(payload))

@@ -32,7 +32,7 @@ func (s *step) attestation(key *KeyRecord) error {
 		}
 	}
 	put(s, NSAttestation, s.e.ID[:], AttestationRecord{
-		V: 1, State: StateActive, Issued: s.index, Leaf: s.leafHash(), Last: s.index, Key: Hex(s.e.KeyID),
+		V: 1, State: StateActive, Issued: s.index, Leaf: Hex(s.e.LeafHash), Last: s.index, Key: Hex(s.e.KeyID),
 	})
 	if err := s.indexSubjects(); err != nil {
 		return err

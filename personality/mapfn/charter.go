@@ -43,7 +43,7 @@ func (s *step) amendCharter(key *KeyRecord) error {
 func (s *step) charter(log *LogRecord) error {
 	c := s.e.Charter
 	next := LogRecord{
-		V: 1, Fn: c.MapFn, Admission: c.Admission, Issuance: c.Issuance, Leaf: s.leafHash(), Last: s.index,
+		V: 1, Fn: c.MapFn, Admission: c.Admission, Issuance: c.Issuance, Leaf: Hex(s.e.LeafHash), Last: s.index,
 		Registrars: keyIDs(c.Registrars), Roots: keyIDs(c.Roots), Successor: c.Successor,
 	}
 	put(s, NSLog, nil, next)

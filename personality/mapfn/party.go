@@ -34,7 +34,7 @@ func (s *step) enrol(key *KeyRecord) error {
 		s.newKey(k.Key.ID(), RoleOrdinary, &party)
 	}
 	return s.partyEvent(s.e.ID, PartyRecord{
-		V: 1, State: StateActive, Issued: s.index, Leaf: s.leafHash(),
+		V: 1, State: StateActive, Issued: s.index, Leaf: Hex(s.e.LeafHash),
 		Recovery: Hex(recovery), Roles: p.Roles, Keys: uint64(len(p.Keys)),
 	}, EventEnrol)
 }

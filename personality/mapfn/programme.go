@@ -31,7 +31,7 @@ func (s *step) programme(key *KeyRecord) error {
 	if *s.e.Programme.After != r.Last {
 		return ignore(reason.AfterStale, "the programme was last changed at index %d", r.Last)
 	}
-	r.At, r.Leaf = s.index, s.leafHash()
+	r.At, r.Leaf = s.index, Hex(s.e.LeafHash)
 	s.putProgramme(id, r)
 	return s.partyEvent(party, p, EventRules)
 }
@@ -47,7 +47,7 @@ func (s *step) publish(party Hash, p PartyRecord) error {
 		return ignore(reason.NoChange, "the programme is in this log since index %d", r.Issued)
 	}
 	s.putProgramme(s.e.ID, ProgrammeRecord{
-		V: 1, State: StateOpen, Issued: s.index, At: s.index, Leaf: s.leafHash(), Party: Hex(party),
+		V: 1, State: StateOpen, Issued: s.index, At: s.index, Leaf: Hex(s.e.LeafHash), Party: Hex(party),
 	})
 	return s.partyEvent(party, p, EventPublish)
 }

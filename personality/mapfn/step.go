@@ -25,8 +25,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/transparency-dev/merkle/rfc6962"
-
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/reason"
 	"github.com/standing-log/standing/personality/seal"
@@ -377,6 +375,3 @@ func (s *step) partyEvent(id Hash, p PartyRecord, kind EventKind) error {
 	s.w.Changes = append(s.w.Changes, Change{NS: NSParty, Data: id[:], Record: marshal(p), Event: &e, Peaks: peaks})
 	return nil
 }
-
-// leafHash returns the RFC 6962 leaf hash of the entry.
-func (s *step) leafHash() Hex { return Hex(rfc6962.DefaultHasher.HashLeaf(s.e.Leaf)) }

@@ -130,10 +130,6 @@ func (Hasher) HashChildren(left, right []byte) []byte {
 
 // Leaf returns the leaf hash of data.
 func Leaf(data []byte) Hash {
-	var short [1 + 127]byte
-	if len(data) >= len(short) {
-		return Hash(rfc6962.DefaultHasher.HashLeaf(data))
-	}
 	// SPEC: the leaf hash is SHA-256(0x00 || data)
-	return sha256.Sum256(append(append(short[:0], rfc6962.RFC6962LeafHashPrefix), data...))
+	return Hash(tlog.RecordHash(data))
 }

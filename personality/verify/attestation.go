@@ -113,7 +113,7 @@ func (v *verifier) record(a *bundle.Attestation, e *entry.Entry, r *Result) erro
 	}
 	// SPEC: the record's leaf is H(0x00 ‖ entry) and its key the signer; path
 	// leads from it at index issued to the root.
-	if Hash(record.Leaf) != leafHash(a.Entry) || Hash(record.Key) != e.KeyID {
+	if Hash(record.Leaf) != e.LeafHash || Hash(record.Key) != e.KeyID {
 		return errors.New("the map's record is not of this entry")
 	}
 	r.Record, r.Index = &record, record.Issued

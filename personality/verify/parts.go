@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/transparency-dev/merkle/rfc6962"
-
 	"github.com/standing-log/standing/personality/bundle"
 	"github.com/standing-log/standing/personality/entry"
 	"github.com/standing-log/standing/personality/mapfn"
@@ -111,7 +109,7 @@ func (v *verifier) loadParty(p *bundle.Party) error {
 	}
 	// SPEC: the party's entry hashes to its leaf. The map took only an
 	// enrolment there; its signature, by a registrar, was the map's to check.
-	if leafHash(p.Entry) != Hash(record.Leaf) || e.Kind != entry.KindParty || e.Party.Action != entry.ActionEnrol {
+	if e.LeafHash != Hash(record.Leaf) || e.Kind != entry.KindParty || e.Party.Action != entry.ActionEnrol {
 		return errors.New("the entry is not the one that enrolled it")
 	}
 	if v.parties[e.ID] != nil {
@@ -134,7 +132,7 @@ func (v *verifier) loadProgramme(p *bundle.Programme) error {
 		return err
 	}
 	// SPEC: its entry hashes to its leaf, so it is the newest rules.
-	if leafHash(p.Entry) != Hash(record.Leaf) || e.Kind != entry.KindProgramme || e.Programme.Action == entry.ActionClose {
+	if e.LeafHash != Hash(record.Leaf) || e.Kind != entry.KindProgramme || e.Programme.Action == entry.ActionClose {
 		return errors.New("the entry is not its newest rules")
 	}
 	if v.programmes[Hash(p.ID)] != nil {
@@ -190,5 +188,3 @@ func (v *verifier) unused() error {
 	}
 	return nil
 }
-
-func leafHash(leaf []byte) Hash { return Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) }
