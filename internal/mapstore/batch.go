@@ -2,10 +2,12 @@ package mapstore
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/standing-log/standing/internal/backend"
 	"github.com/standing-log/standing/personality/mapfn"
 	"github.com/standing-log/standing/personality/statusmap"
+	"github.com/standing-log/standing/personality/treehash"
 )
 
 // Batch is the state that a batch of leaves makes out of the latest version:
@@ -29,6 +31,8 @@ type entry struct {
 	at address // of the record that the store has, 0 if it has none
 	stored
 	changed bool
+	before  list   // its event list, as the store has it
+	grown   []Hash // leaf hashes of the events since
 }
 
 // Batch starts a batch on s, which MUST be the latest version.
@@ -51,7 +55,7 @@ func (b *Batch) entry(ns mapfn.NS, data []byte) (*entry, Hash, error) {
 	if err != nil {
 		return nil, key, err
 	}
-	e := &entry{ns: ns, at: at, stored: st}
+	e := &entry{ns: ns, at: at, stored: st, before: st.list}
 	b.records[key] = e
 	return e, key, nil
 }
@@ -76,9 +80,10 @@ func (b *Batch) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
 	return e.list.peaks, nil
 }
 
-// Apply puts what one leaf does over the state. It fails with ErrInconsistent
-// if an event list would not grow by exactly the event given; the batch is
-// then unusable. It keeps the slices in w.
+// Apply puts what one leaf does over the state. It fails with ErrInconsistent if
+// that is no change of a record; the batch is then unusable. That event lists have
+// grown by exactly the events given is for Commit to check, once for each list. It
+// keeps the slices in w.
 func (b *Batch) Apply(w mapfn.Writes) error {
 	for i := range w.Changes {
 		if err := b.change(&w.Changes[i]); err != nil {
@@ -101,38 +106,38 @@ func (b *Batch) change(c *mapfn.Change) error {
 	}
 	l, tail := e.list, e.tail
 	if c.Event != nil {
-		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
-		if l, err = l.grow(event); err != nil {
-			return err
+		if !hasList(c.NS) {
+			return fmt.Errorf("%w: event without a list", ErrInconsistent)
 		}
+		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
+		e.grown, l = append(e.grown, treehash.Leaf(event)), list{l.count + 1, c.Peaks}
 		if tail = append(tail, event...); l.count%rowLen == 0 {
 			b.events, tail = append(b.events, backend.Write{Key: eventKey(key, l.count/rowLen-1), Value: tail}), nil
 		}
-		if !equal(l.peaks, c.Peaks) {
-			return fmt.Errorf("%w: other peaks than those of event %d", ErrInconsistent, l.count-1)
-		}
-	}
-	if err := fits(c, l); err != nil {
-		return err
 	}
 	e.stored, e.changed = stored{c.Record, l, tail}, true
 	return nil
 }
 
-// fits checks that the record of c commits to the list l.
-func fits(c *mapfn.Change, l list) error {
-	if !hasList(c.NS) {
-		if c.Event != nil {
-			return fmt.Errorf("%w: event without a list", ErrInconsistent)
-		}
+// check checks that the event list of a changed record is the one before and the
+// events since, and that the record commits to it.
+func (e *entry) check() error {
+	if !hasList(e.ns) {
 		return nil
 	}
-	count, want, err := committed(c.Record)
+	peaks, err := treehash.Append(e.before.count, e.before.peaks, e.grown...)
 	if err != nil {
 		return err
 	}
-	if root, err := l.root(); err != nil || count != l.count || root != want {
-		return fmt.Errorf("%w: record counts %d events with another root than these %d", ErrInconsistent, count, l.count)
+	if !slices.Equal(peaks, e.list.peaks) {
+		return fmt.Errorf("%w: other peaks than those of %d events", ErrInconsistent, e.list.count)
+	}
+	count, want, err := committed(e.record)
+	if err != nil {
+		return err
+	}
+	if root, err := e.list.root(); err != nil || count != e.list.count || root != want {
+		return fmt.Errorf("%w: record counts %d events with another root than these %d", ErrInconsistent, count, e.list.count)
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ type Result struct {
 // the latest version. They belong into the durable write of the batch's leaves;
 // if that fails, they are dropped and the batch with them.
 //
+// It fails with ErrInconsistent if the event list of a record has grown by anything
+// else than the events applied, or if the record commits to another.
+//
 // The version, which will be the size of the tree, MUST be larger than the
 // last. Versions from keep on remain readable, unless an earlier commit has
 // let them go; keep is at most version.
@@ -28,8 +31,12 @@ func (b *Batch) Commit(version, keep uint64) (Result, []backend.Write, error) {
 	if version <= base.version || version >= 1<<versionBits || keep > version {
 		return Result{}, nil, fmt.Errorf("%w: version %d, keep %d, after version %d", ErrInconsistent, version, keep, base.version)
 	}
+	changes, err := b.changes()
+	if err != nil {
+		return Result{}, nil, err
+	}
 	u := updater{base: &b.base, version: version}
-	top, out, err := u.run(b.base.top, b.changes())
+	top, out, err := u.run(b.base.top, changes)
 	if err != nil {
 		return Result{}, nil, fmt.Errorf("updating the map: %w", err)
 	}
@@ -68,14 +75,18 @@ func (b *Batch) Committed() {
 	b.base.cache.add(b.next.version, b.next.top)
 }
 
-// changes returns what the batch has changed, sorted by key.
-func (b *Batch) changes() []change {
+// changes returns what the batch has changed, checked and sorted by key.
+func (b *Batch) changes() ([]change, error) {
 	out := make([]change, 0, len(b.records))
 	for key, e := range b.records {
-		if e.changed {
-			out = append(out, newChange(key, e))
+		if !e.changed {
+			continue
 		}
+		if err := e.check(); err != nil {
+			return nil, fmt.Errorf("the record of %x, of namespace %d: %w", key, e.ns, err)
+		}
+		out = append(out, newChange(key, e))
 	}
 	slices.SortFunc(out, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
-	return out
+	return out, nil
 }

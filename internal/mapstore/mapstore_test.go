@@ -201,6 +201,16 @@ func TestUnfitChanges(t *testing.T) {
 	one := grownFrom(t, []mapfn.Event{*event})
 	two := grownFrom(t, []mapfn.Event{*event, *event})
 	good := mapfn.Change{NS: 2, Data: []byte("a"), Record: listRecord(t, one, 7), Event: event, Peaks: one.peaks}
+	put := func(changes ...mapfn.Change) error {
+		b := newStore(t).batch()
+		for _, c := range changes {
+			if err := b.Apply(mapfn.Writes{Changes: []mapfn.Change{c}}); err != nil {
+				return err
+			}
+		}
+		_, _, err := b.Commit(1, 0)
+		return err
+	}
 	tests := []struct {
 		name   string
 		change func(*mapfn.Change)
@@ -224,13 +234,22 @@ func TestUnfitChanges(t *testing.T) {
 	for _, test := range tests {
 		c := good
 		test.change(&c)
-		err := newStore(t).batch().Apply(mapfn.Writes{Changes: []mapfn.Change{c}})
-		if !errors.Is(err, ErrInconsistent) {
+		if err := put(c); !errors.Is(err, ErrInconsistent) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
-	if err := newStore(t).batch().Apply(mapfn.Writes{Changes: []mapfn.Change{good}}); err != nil {
+	if err := put(good); err != nil {
 		t.Error(err)
+	}
+	// Neither does a second change make good what the first has spoilt.
+	later := mapfn.Change{NS: 2, Data: []byte("a"), Record: listRecord(t, two, 7), Event: event, Peaks: two.peaks}
+	if err := put(good, later); err != nil {
+		t.Error(err)
+	}
+	other := good
+	other.Event = &mapfn.Event{Index: 8}
+	if err := put(other, later); !errors.Is(err, ErrInconsistent) {
+		t.Errorf("other event, then a good one: %v", err)
 	}
 }
 

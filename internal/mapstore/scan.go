@@ -36,7 +36,7 @@ func (s *Snapshot) events(key Hash, st stored, first, n uint64) ([]mapfn.Event, 
 		if err != nil {
 			return nil, err
 		}
-		if !equal(whole.peaks, st.list.peaks) {
+		if !slices.Equal(whole.peaks, st.list.peaks) {
 			return nil, fmt.Errorf("%w: the %d events of %x have another root", ErrCorrupt, n, key)
 		}
 	}
@@ -94,18 +94,6 @@ func (s *Snapshot) numbered(from []byte, n uint64) ([][]byte, error) {
 		return nil, fmt.Errorf("%w: entry %d is missing", ErrCorrupt, first+uint64(len(out)))
 	}
 	return out, nil
-}
-
-func equal(a, b []Hash) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // appendStored appends the stored form of a record in namespace ns.
