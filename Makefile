@@ -61,7 +61,7 @@ endif
 bench: build ## run the benchmarks, then hammer logs with ENTRIES (20000) each
 	go test -run '^$$' -bench . -benchmem ./...
 	$(HAMMER)
-	$(HAMMER) -batch 100 -workers 64 -reads 0
+	$(HAMMER) -batch 100 -workers 64 -reads 0 -growth
 	$(HAMMER) -rate 1000 -reads 0 -cosigned
 	$(HAMMER) -rounds 3 -reads 0 -cosigned
 	$(APART) $(HAMMER) -rounds 3 -reads 0 -cosigned -cosigner '$(THERE)'

@@ -294,9 +294,10 @@ func (n *Node) common(reg *prometheus.Registry) *http.ServeMux {
 }
 
 // streamWorkers is the number of goroutines that answer calls one after the other: a
-// new one for each would grow its stack each time, a tenth of what a bundle costs. Calls
-// for which none is free have their own.
-const streamWorkers = 64
+// new one for each would grow its stack each time, a tenth of what a bundle costs, and
+// submissions keep theirs until they are sealed. Calls for which none is free have their
+// own.
+const streamWorkers = 1024
 
 // routes adds the log to mux, and puts gRPC on the same address.
 func (n *Node) routes(ctx context.Context, policy *trust.Policy, promiser note.Signer, vkeys []string, mux *http.ServeMux, metrics *logMetrics) error {
