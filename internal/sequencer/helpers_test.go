@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/standing-log/standing/internal/altreader"
@@ -249,8 +248,6 @@ func (r *rig) verified(e *entry.Entry, by *testlog.Key) *entry.Entry {
 	r.must(e.Verify(by.Public()))
 	return e
 }
-
-func leafHash(leaf []byte) Hash { return Hash(rfc6962.DefaultHasher.HashLeaf(leaf)) }
 
 // attest returns the n-th attestation of the party.
 func (r *rig) attest(n int) *entry.Entry {
