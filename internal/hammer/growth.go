@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,7 +44,7 @@ func (e effort) rate(n int) float64 { return float64(n) / e.ran.Seconds() }
 // byTurns offers a and b the last n of their entries at the same time, and lets
 // one of them run at a time: what a log leaves undone at the end of its turn is
 // done in its next one.
-func byTurns(ctx context.Context, a, b *standing, n int) (ea, eb effort, err error) {
+func byTurns(ctx context.Context, a, b *standing, n int) (effort, effort, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	logs := [2]*standing{a, b}
 	var done [2]chan struct{}
@@ -72,7 +71,7 @@ func byTurns(ctx context.Context, a, b *standing, n int) (ea, eb effort, err err
 			}
 		}
 	})
-	err = g.Wait()
+	err := g.Wait()
 	for i, s := range logs {
 		took[i].cpu += s.proc.cpu()
 	}
@@ -117,5 +116,5 @@ func (s *standing) offerLast(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	return s.complete(slices.MaxFunc(samples, func(a, b sample) int { return int(a.size) - int(b.size) }).size)
+	return s.complete(largest(samples))
 }

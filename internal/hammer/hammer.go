@@ -309,7 +309,7 @@ func (c *Config) offer(ctx context.Context, t target) ([]sample, []sight, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	want := slices.MaxFunc(samples, func(a, b sample) int { return int(a.size) - int(b.size) }).size
+	want := largest(samples)
 	for patience := time.Now().Add(30 * time.Second); ; {
 		got, err := t.published(ctx)
 		if err == nil && got >= want {

@@ -1,6 +1,7 @@
 package hammer
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -74,6 +75,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 // elapsed is the time until the last answer.
 func elapsed(samples []sample) time.Duration {
 	return slices.MaxFunc(samples, func(a, b sample) int { return int(a.done - b.done) }).done
+}
+
+// largest is the size of the smallest checkpoint that covers all samples.
+func largest(samples []sample) uint64 {
+	return slices.MaxFunc(samples, func(a, b sample) int { return cmp.Compare(a.size, b.size) }).size
 }
 
 // latencies returns the times from due to done, sorted.
