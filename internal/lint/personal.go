@@ -22,7 +22,7 @@ func checkPersonal(e *entry.Entry) error {
 			return err
 		}
 	}
-	return walk(string(e.Payload))
+	return walk(e.Text)
 }
 
 // walk checks each string of a payload. The payload is strict JSON already, so

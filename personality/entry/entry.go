@@ -50,6 +50,7 @@ type Entry struct {
 	Leaf      []byte // the canonical envelope
 	LeafHash  Hash   // RFC 6962 leaf hash of Leaf, taken before anything was read from it
 	Payload   []byte // the decoded payload: the statement's bytes
+	Text      string // the same, of which the strings of the predicate are parts
 	KeyID     Hash
 	Signature []byte
 	ID        Hash // id of the event
@@ -103,11 +104,7 @@ func Open(payload []byte, keyID Hash) (*Entry, error) {
 func build(payload []byte, keyID Hash, sig []byte) (*Entry, error) {
 	e := &Entry{Payload: payload, KeyID: keyID, Signature: sig}
 	e.ID = eventID(keyID, payload)
-	root, err := parseJSON(payload)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.parseStatement(root); err != nil {
+	if err := parseJSON(payload, maxString, e.parseStatement); err != nil {
 		return nil, err
 	}
 	return e, nil

@@ -7,13 +7,21 @@ import (
 	"github.com/standing-log/standing/personality/reason"
 )
 
-// envelope JSON is parsed by its own small reader of the same profile, with a
-// larger limit for strings: the payload is one.
+// parseEnvelope parses an envelope in the profile of the payload, with a larger limit
+// for strings: the payload is one.
 func parseEnvelope(b []byte) (payload []byte, keyID Hash, sig []byte, err error) {
-	o, err := parseJSONLimit(b, 2*MaxSize)
-	if err != nil {
-		return nil, Hash{}, nil, envelopeError(err)
+	malformed := parseJSON(b, 2*MaxSize, func(o object, _ string) error {
+		payload, keyID, sig, err = readEnvelope(o)
+		return nil
+	})
+	if malformed != nil {
+		return nil, Hash{}, nil, envelopeError(malformed)
 	}
+	return payload, keyID, sig, err
+}
+
+// readEnvelope reads the members of an envelope.
+func readEnvelope(o object) (payload []byte, keyID Hash, sig []byte, err error) {
 	f := fields{o: o, where: "envelope"}
 	typ := f.str("payloadType")
 	payloadText := f.str("payload")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,14 +49,13 @@ func (o object) find(name string) *member {
 	return nil
 }
 
-// parseJSON parses b, which must be one JSON object of the strict profile.
-func parseJSON(b []byte) (object, error) { return parseJSONLimit(b, maxString) }
-
-// parseJSONLimit is parseJSON with another greatest length of strings.
-func parseJSONLimit(b []byte, maxString int) (object, error) {
+// parseJSON parses b, which must be one JSON object of the strict profile, and calls
+// use with it and with b as text. The object is valid during the call only; its strings,
+// which are parts of the text, stay.
+func parseJSON(b []byte, maxString int, use func(o object, text string) error) error {
 	// SPEC: UTF-8 without byte order mark.
 	if bytes.HasPrefix(b, []byte("\ufeff")) || !utf8.Valid(b) {
-		return nil, reason.Errorf(reason.JSONEncoding, "byte order mark or invalid UTF-8")
+		return reason.Errorf(reason.JSONEncoding, "byte order mark or invalid UTF-8")
 	}
 	d := decoders.Get().(*decoder)
 	defer d.release()
@@ -65,16 +63,16 @@ func parseJSONLimit(b []byte, maxString int) (object, error) {
 	d.Reset(&d.buffer)
 	v, err := d.readValue(1)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if v.kind != jsontext.KindBeginObject {
-		return nil, reason.Errorf(reason.JSONMalformed, "not a JSON object")
+		return reason.Errorf(reason.JSONMalformed, "not a JSON object")
 	}
 	// SPEC: nothing but white space follows the object.
 	if _, err := d.ReadToken(); err != io.EOF {
-		return nil, reason.Errorf(reason.JSONMalformed, "data after the object at byte %d", d.InputOffset())
+		return reason.Errorf(reason.JSONMalformed, "data after the object at byte %d", d.InputOffset())
 	}
-	return v.items, nil
+	return use(v.items, d.text)
 }
 
 // decoder reads values of the strict profile.
@@ -83,21 +81,24 @@ type decoder struct {
 	buffer    bytes.Buffer // what is decoded
 	text      string       // the same: strings are parts of it
 	maxString int
-	members   []member // of the objects and arrays that are being read, outer ones first
+	open      []member // of the objects and arrays that are being read, outer ones first
+	read      []member // of those that have been read: each is a part of it
 }
 
-// decoders are kept for their memory, half of what reading an entry needs, and
+// decoders are kept for their memory, most of what reading an entry needs, and
 // hold nothing of what they have read.
-var decoders = sync.Pool{New: func() any { return &decoder{members: make([]member, 0, 64)} }}
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 func (d *decoder) release() {
 	d.buffer, d.text = bytes.Buffer{}, ""
 	d.Reset(&d.buffer)
-	if members := d.members[:cap(d.members)]; len(members) <= maxItems {
-		clear(members)
-		d.members = members[:0]
-		decoders.Put(d)
+	if cap(d.open)+cap(d.read) > 4*maxItems {
+		return // after an entry such as few are
 	}
+	clear(d.open[:cap(d.open)])
+	clear(d.read)
+	d.open, d.read = d.open[:0], d.read[:0]
+	decoders.Put(d)
 }
 
 // readValue reads the next value; depth is that of an object or array here.
@@ -128,7 +129,7 @@ func (d *decoder) readValue(depth int) (v value, err error) {
 
 // readItems reads the members of an object, or the items of an array, and its end.
 func (d *decoder) readItems(named bool, depth int) ([]member, error) {
-	first := len(d.members)
+	first := len(d.open)
 	for k := d.PeekKind(); k != jsontext.KindEndObject && k != jsontext.KindEndArray; k = d.PeekKind() {
 		var m member
 		var err error
@@ -141,12 +142,15 @@ func (d *decoder) readItems(named bool, depth int) ([]member, error) {
 		if m.value, err = d.readValue(depth + 1); err != nil {
 			return nil, err
 		}
-		if d.members = append(d.members, m); len(d.members)-first > maxItems {
+		if d.open = append(d.open, m); len(d.open)-first > maxItems {
 			return nil, reason.Errorf(reason.JSONLimit, "more than %d members or items", maxItems)
 		}
 	}
-	items := slices.Clone(d.members[first:])
-	d.members = d.members[:first]
+	// When read grows, the items of before stay where they are.
+	from := len(d.read)
+	d.read = append(d.read, d.open[first:]...)
+	items := d.read[from:len(d.read):len(d.read)]
+	d.open = d.open[:first]
 	_, err := d.ReadToken()
 	return items, jsonError(err)
 }

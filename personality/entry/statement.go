@@ -47,7 +47,8 @@ type Subject struct {
 }
 
 // parseStatement fills e from the payload's JSON.
-func (e *Entry) parseStatement(root object) error {
+func (e *Entry) parseStatement(root object, text string) error {
+	e.Text = text
 	f := fields{o: root, where: "statement"}
 	typ := f.str("_type")
 	predicateType := f.str("predicateType")
