@@ -16,6 +16,15 @@ type codec struct {
 	bad     bool // what was read is not a record
 }
 
+// begin is the first member of a record, its version; most such records have at most
+// size bytes.
+func (c *codec) begin(v *int, size int) {
+	if !c.reading {
+		c.b = make([]byte, 0, size)
+	}
+	small(c, `{"v":`, v)
+}
+
 // lit writes s, or reads exactly that.
 func (c *codec) lit(s string) {
 	if !c.reading {
@@ -164,7 +173,7 @@ func maybeList[T any](c *codec, lit string, items *[]T, one func(*T)) {
 }
 
 func (r *AttestationRecord) members(c *codec) {
-	small(c, `{"v":`, &r.V)
+	c.begin(&r.V, 208)
 	c.text(`,"state":`, &r.State)
 	maybe(c, `,"reason":`, &r.Reason, func(lit string, v *uint8) { small(c, lit, v) })
 	c.number(`,"issued":`, &r.Issued)
@@ -180,7 +189,7 @@ func (r *AttestationRecord) members(c *codec) {
 }
 
 func (r *ListRecord) members(c *codec) {
-	small(c, `{"v":`, &r.V)
+	c.begin(&r.V, 112)
 	c.number(`,"count":`, &r.Count)
 	c.number(`,"last":`, &r.Last)
 	c.hash(`,"root":`, &r.Root)
@@ -188,7 +197,7 @@ func (r *ListRecord) members(c *codec) {
 }
 
 func (r *KeyRecord) members(c *codec) {
-	small(c, `{"v":`, &r.V)
+	c.begin(&r.V, 160)
 	c.text(`,"state":`, &r.State)
 	c.text(`,"role":`, &r.Role)
 	c.number(`,"first":`, &r.First)
@@ -209,7 +218,7 @@ func (v *Void) members(c *codec) {
 }
 
 func (r *PartyRecord) members(c *codec) {
-	small(c, `{"v":`, &r.V)
+	c.begin(&r.V, 384)
 	c.text(`,"state":`, &r.State)
 	c.number(`,"issued":`, &r.Issued)
 	c.hash(`,"leaf":`, &r.Leaf)
@@ -225,7 +234,7 @@ func (r *PartyRecord) members(c *codec) {
 }
 
 func (r *LogRecord) members(c *codec) {
-	small(c, `{"v":`, &r.V)
+	c.begin(&r.V, 512)
 	small(c, `,"fn":`, &r.Fn)
 	c.text(`,"admission":`, &r.Admission)
 	c.text(`,"issuance":`, &r.Issuance)
@@ -238,7 +247,7 @@ func (r *LogRecord) members(c *codec) {
 }
 
 func (r *ProgrammeRecord) members(c *codec) {
-	small(c, `{"v":`, &r.V)
+	c.begin(&r.V, 224)
 	c.text(`,"state":`, &r.State)
 	c.number(`,"issued":`, &r.Issued)
 	c.number(`,"at":`, &r.At)

@@ -152,7 +152,7 @@ type record[R any] interface {
 
 // marshal writes a record.
 func marshal[R any, P record[R]](r R) []byte {
-	c := codec{b: make([]byte, 0, 320)}
+	var c codec
 	P(&r).members(&c)
 	return c.b
 }

@@ -336,16 +336,17 @@ func (s *step) withdraw(w Withdrawal) {
 // appendEvent returns the root and the peaks of the event list at (ns, data),
 // which has count events, after e.
 func (s *step) appendEvent(ns NS, data []byte, count uint64, e Event) (Hash, []Hash, error) {
+	leaf := e.Append(make([]byte, 0, EventSize))
 	// SPEC: step reads the peaks under a list root of a record it read. An
 	// empty list has no record, and no peaks.
 	if count == 0 {
-		return appendLeaf(nil, 0, e.Append(nil))
+		return appendLeaf(nil, 0, leaf)
 	}
 	peaks, err := s.r.Peaks(ns, data)
 	if err != nil {
 		return Hash{}, nil, fmt.Errorf("reading the list at %d %x: %w", ns, data, err)
 	}
-	return appendLeaf(peaks, count, e.Append(nil))
+	return appendLeaf(peaks, count, leaf)
 }
 
 // appendLeaf appends a leaf to the RFC 6962 list with the given peaks.
