@@ -59,7 +59,8 @@ type Config struct {
 
 	// Batch says when a turn begins.
 	Batch struct {
-		// Interval from a batch's first entry to its turn. Default 1s.
+		// Interval from a batch's first entry to its turn, if it is not half full
+		// before. Default 1s.
 		Interval time.Duration `yaml:"interval,omitempty"`
 		// First replaces it for the first entry after idleness. Default 100ms.
 		First time.Duration `yaml:"first,omitempty"`

@@ -66,7 +66,8 @@ type Config struct {
 	// never what it returned before that.
 	Late <-chan []byte
 
-	// Interval is the time from a batch's first entry to its turn.
+	// Interval is the time from a batch's first entry to its turn, if it does not
+	// become half full before.
 	Interval time.Duration
 	// FirstInterval replaces it for the first entry after idleness.
 	FirstInterval time.Duration
@@ -383,8 +384,10 @@ func (s *Sequencer) refuse(batch []*item, err error) {
 	}
 }
 
-// gather waits for a first entry, then until the batch is full or its time has
-// come, which is sooner if the batch before it is done: then the log was idle. A
+// gather waits for a first entry, then until the batch is half full or its time has
+// come, which is sooner if the batch before it is done: then the log was idle. It does
+// not wait for a full one: who would fill it may be waiting for the batches before,
+// and this one is drafted while they are written. Whoever waits already comes along. A
 // quarter of the room is reserved for withdrawals.
 func (s *Sequencer) gather(ctx context.Context, before *flight) []*item {
 	var batch []*item
@@ -404,18 +407,19 @@ func (s *Sequencer) gather(ctx context.Context, before *flight) []*item {
 	}
 	due := time.NewTimer(wait)
 	defer due.Stop()
-	room := s.cfg.BatchMax - s.cfg.BatchMax/4
-	for len(batch) < room {
+	for enough := s.cfg.BatchMax / 2; len(batch) < enough; {
 		select {
 		case i := <-s.withdrawals:
 			batch = append(batch, i)
 		case i := <-s.entries:
 			batch = append(batch, i)
 		case <-due.C:
-			room = 0
+			enough = 0
 		case <-ctx.Done():
 			return batch
 		}
 	}
+	room := s.cfg.BatchMax - s.cfg.BatchMax/4
+	batch = take(s.entries, room-len(batch), batch)
 	return take(s.withdrawals, s.cfg.BatchMax-len(batch), batch)
 }
