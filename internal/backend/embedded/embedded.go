@@ -69,7 +69,7 @@ type Options struct {
 	// Logger receives what Pebble complains about; nil means nobody.
 	Logger *slog.Logger
 	// MemTableSize and CacheSize tune Pebble's memory, in bytes; 0 means
-	// 32 MiB and 128 MiB. Tests make them small.
+	// 32 MiB and 80 MiB. Tests make them small.
 	MemTableSize uint64
 	CacheSize    int64
 }

@@ -90,11 +90,13 @@ var ErrLayout = errors.New("store is of another layout")
 // layout is the number of the one that this package reads and writes.
 const layout = 3
 
-// Sizes used where Options does not say otherwise. Pebble takes memtables out
-// of the block cache, so the cache is several times as large as one of them.
+// Sizes used where Options does not say otherwise. Pebble takes memtables, of which
+// there are two most of the time, out of the block cache. What that has more than
+// them the collector has less, and a log of a million entries needs it more: its
+// bundles come as fast with 80 MiB as with 128.
 const (
 	defaultMemTable = 32 << 20
-	defaultCache    = 128 << 20
+	defaultCache    = 80 << 20
 )
 
 // Options of Open. The zero value is right for a disk.
@@ -106,7 +108,7 @@ type Options struct {
 	// MemTableSize is the size in bytes at which writes move from memory into
 	// a table; 0 means 32 MiB. Tests make it small to see tables sooner.
 	MemTableSize uint64
-	// CacheSize is the size of the block cache in bytes; 0 means 128 MiB, or
+	// CacheSize is the size of the block cache in bytes; 0 means 80 MiB, or
 	// eight memtables.
 	CacheSize int64
 }
