@@ -59,12 +59,12 @@ type Config struct {
 
 	// Batch says when a turn begins.
 	Batch struct {
-		// Interval from a batch's first entry to its turn, if it is not half full
-		// before. Default 1s.
+		// Interval from a batch's first entry to its turn, if a quarter of Max does not
+		// wait before. Default 1s.
 		Interval time.Duration `yaml:"interval,omitempty"`
 		// First replaces it for the first entry after idleness. Default 100ms.
 		First time.Duration `yaml:"first,omitempty"`
-		// Max is the greatest number of entries of a turn. Default 1024.
+		// Max is the greatest number of entries of a turn. Default 2048.
 		Max int `yaml:"max,omitempty"`
 	} `yaml:"batch,omitempty"`
 

@@ -66,8 +66,8 @@ type Config struct {
 	// never what it returned before that.
 	Late <-chan []byte
 
-	// Interval is the time from a batch's first entry to its turn, if it does not
-	// become half full before.
+	// Interval is the time from a batch's first entry to its turn, if a quarter of a
+	// full one does not wait before.
 	Interval time.Duration
 	// FirstInterval replaces it for the first entry after idleness.
 	FirstInterval time.Duration
@@ -106,10 +106,10 @@ func (c Config) Defaults() Config {
 	def(&c.Refresh, 10*time.Minute)
 	def(&c.Retry, time.Second)
 	if c.BatchMax == 0 {
-		c.BatchMax = 1024
+		c.BatchMax = 2048
 	}
 	if c.QueueMax == 0 {
-		c.QueueMax = 8 * c.BatchMax
+		c.QueueMax = 4 * c.BatchMax
 	}
 	if c.Backlog == 0 {
 		c.Backlog = 10000
@@ -384,11 +384,12 @@ func (s *Sequencer) refuse(batch []*item, err error) {
 	}
 }
 
-// gather waits for a first entry, then until the batch is half full or its time has
-// come, which is sooner if the batch before it is done: then the log was idle. It does
-// not wait for a full one: who would fill it may be waiting for the batches before,
-// and this one is drafted while they are written. Whoever waits already comes along. A
-// quarter of the room is reserved for withdrawals.
+// gather waits for a first entry, then until a quarter of a full batch waits or its time
+// has come, which is sooner if the batch before it is done: then the log was idle. It
+// does not wait for more: who would fill it may be waiting for the batches before, and
+// this one is drafted while they are written. If more wait already, they come along: in
+// a large map, a large batch changes less of it for each entry. A quarter of the room is
+// reserved for withdrawals.
 func (s *Sequencer) gather(ctx context.Context, before *flight) []*item {
 	var batch []*item
 	select {
@@ -407,7 +408,7 @@ func (s *Sequencer) gather(ctx context.Context, before *flight) []*item {
 	}
 	due := time.NewTimer(wait)
 	defer due.Stop()
-	for enough := s.cfg.BatchMax / 2; len(batch) < enough; {
+	for enough := s.cfg.BatchMax / 4; len(batch) < enough; {
 		select {
 		case i := <-s.withdrawals:
 			batch = append(batch, i)

@@ -251,18 +251,18 @@ func TestQueueFull(t *testing.T) {
 	if len(batch) != 8 || n < 2 {
 		t.Errorf("a batch of %d entries with %d withdrawals, want 8 with 2 or more", len(batch), n)
 	}
-	// One that is half full does not wait: a full one might never come.
+	// A quarter of one does not wait: a full one might never come.
 	cfg.BatchMax, cfg.Interval, cfg.FirstInterval = 8, time.Hour, time.Hour
 	w, err = Open(t.Context(), cfg)
 	s.must(err)
-	for n := range 4 {
+	for n := range 2 {
 		if _, err := w.offer(s.attest(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if got := len(w.gather(ctx, nil)); got != 4 || ctx.Err() != nil {
+	if got := len(w.gather(ctx, nil)); got != 2 || ctx.Err() != nil {
 		t.Errorf("a batch of %d entries, after an hour perhaps: %v", got, ctx.Err())
 	}
 }
