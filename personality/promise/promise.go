@@ -55,6 +55,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"golang.org/x/mod/sumdb/note"
@@ -109,13 +110,12 @@ func Sign(signer note.Signer, promises ...Promise) ([][]byte, error) {
 	if len(promises) == 0 || len(promises) > MaxTogether {
 		return nil, fmt.Errorf("%d promises, 1 to %d can be signed together", len(promises), MaxTogether)
 	}
-	files := make([][]byte, len(promises))
 	hashes, paths := make([]tlog.Hash, len(promises)), make([]tlog.RecordProof, len(promises))
 	depth := bits.Len(uint(len(promises) - 1))
+	var file []byte // in the making
 	for i, p := range promises {
-		files[i] = p.append(make([]byte, 0, 512+depth*45))
-		hashes[i] = tlog.RecordHash(files[i])
-		paths[i] = make(tlog.RecordProof, 0, depth)
+		file = p.append(file[:0])
+		hashes[i], paths[i] = tlog.RecordHash(file), make(tlog.RecordProof, 0, depth)
 	}
 	root := list(hashes, paths)
 	text := fmt.Sprintf("%s\n%s\n%d\n%s\n", firstLine, promises[0].Origin, len(promises), root)
@@ -123,12 +123,13 @@ func Sign(signer note.Signer, promises ...Promise) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	files := make([][]byte, len(promises))
 	for i, path := range paths {
-		file := append(strconv.AppendInt(files[i], int64(i), 10), '\n')
+		file = append(strconv.AppendInt(promises[i].append(file[:0]), int64(i), 10), '\n')
 		for _, h := range path {
 			file = append(base64.StdEncoding.AppendEncode(file, h[:]), '\n')
 		}
-		files[i] = append(append(file, '\n'), signed...)
+		files[i] = slices.Concat(file, []byte{'\n'}, signed)
 	}
 	return files, nil
 }

@@ -123,6 +123,7 @@ type Provider struct {
 
 	// write is held by whoever is building or committing a batch.
 	write sync.Mutex
+	spare *pebble.Batch // empty, or nil: the last Stage's, for the next one; under write
 }
 
 var _ storage.Provider = (*Provider)(nil)
@@ -317,7 +318,10 @@ func (p *Provider) update(ctx context.Context, f func(*pebble.Batch) error) erro
 	if err := f(b); err != nil {
 		return errors.Join(err, b.Close())
 	}
-	return p.commit(b)
+	if err := p.commit(b); err != nil {
+		return err
+	}
+	return b.Close()
 }
 
 // commit makes b durable. The write lock is held. An error means that the
@@ -330,5 +334,5 @@ func (p *Provider) commit(b *pebble.Batch) error {
 	if err != nil {
 		return p.health.fail(err)
 	}
-	return b.Close()
+	return nil
 }

@@ -29,8 +29,7 @@ type Stage struct {
 
 var _ storage.LogStorage = (*Stage)(nil)
 
-// maxRetained is the size of the batches whose memory is used again, as long as
-// the collector leaves it: to get new memory from the system costs more than to fill it.
+// maxRetained is the size of the batches whose memory is used again.
 const maxRetained = 8 << 20
 
 var errStageEnded = errors.New("stage has ended")
@@ -43,11 +42,20 @@ func (p *Provider) Stage(tree, size int) (*Stage, error) {
 		p.write.Unlock()
 		return nil, err
 	}
-	const least = 1 << 10 // Pebble panics where a batch's header has no room
-	return &Stage{
-		logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(max(tree, least)),
-		side: p.db.NewBatchWithSize(max(size, least), pebble.WithMaxRetainedSizeBytes(maxRetained)),
-	}, nil
+	return &Stage{logStorage: logStorage{p}, b: p.db.NewIndexedBatchWithSize(max(tree, least)), side: p.batch(size)}, nil
+}
+
+const least = 1 << 10 // Pebble panics where a batch's header has no room
+
+// batch returns an empty batch with room for size bytes: the one that was committed
+// last, if it has. To get so much new memory each time costs more than to fill it. The
+// write lock is held.
+func (p *Provider) batch(size int) *pebble.Batch {
+	b := p.spare
+	if p.spare = nil; b != nil && cap(b.Repr()) >= size {
+		return b
+	}
+	return p.db.NewBatchWithSize(max(size+size/4, least), pebble.WithMaxRetainedSizeBytes(maxRetained))
 }
 
 // do runs one writing call; after one has failed there is no other.
@@ -153,7 +161,12 @@ func (s *Stage) Commit() error {
 	if err := b.Close(); err != nil {
 		return errors.Join(err, side.Close())
 	}
-	return s.p.commit(side)
+	if err := s.p.commit(side); err != nil {
+		return err
+	}
+	side.Reset()
+	s.p.spare = side
+	return nil
 }
 
 // Discard ends the Stage without a trace, unless Commit did before.
