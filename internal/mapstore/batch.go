@@ -16,7 +16,7 @@ import (
 // goroutine.
 type Batch struct {
 	base    Snapshot
-	records map[Hash]*entry
+	records map[name]*entry
 	// events are writes of list entries, in the order of their appearance.
 	events      []backend.Write
 	withdrawals [][]byte
@@ -25,10 +25,17 @@ type Batch struct {
 	next cached
 }
 
+// name is what a record is called; to find it by that takes less than its map key does.
+type name struct {
+	ns   mapfn.NS
+	data string
+}
+
 // entry is a record that the batch has read or written.
 type entry struct {
-	ns mapfn.NS
-	at address // of the record that the store has, 0 if it has none
+	ns  mapfn.NS
+	key Hash
+	at  address // of the record that the store has, 0 if it has none
 	stored
 	changed bool
 	before  list   // its event list, as the store has it
@@ -40,30 +47,30 @@ func (s *Snapshot) Batch() (*Batch, error) {
 	if s.meta.version != s.head.version {
 		return nil, fmt.Errorf("%w: version %d is not the latest, %d", ErrNoVersion, s.meta.version, s.head.version)
 	}
-	b := &Batch{base: *s, records: map[Hash]*entry{}}
+	b := &Batch{base: *s, records: map[name]*entry{}}
 	b.base.seen = map[path]bucket{}
 	return b, nil
 }
 
 // entry returns the record at (ns, data), read or yet to be written.
-func (b *Batch) entry(ns mapfn.NS, data []byte) (*entry, Hash, error) {
-	key := statusmap.Key(byte(ns), data)
-	if e := b.records[key]; e != nil {
-		return e, key, nil
+func (b *Batch) entry(ns mapfn.NS, data []byte) (*entry, error) {
+	if e := b.records[name{ns, string(data)}]; e != nil {
+		return e, nil
 	}
+	key := statusmap.Key(byte(ns), data)
 	st, at, err := b.base.lookup(ns, key)
 	if err != nil {
-		return nil, key, err
+		return nil, err
 	}
-	e := &entry{ns: ns, at: at, stored: st, before: st.list}
-	b.records[key] = e
-	return e, key, nil
+	e := &entry{ns: ns, key: key, at: at, stored: st, before: st.list}
+	b.records[name{ns, string(data)}] = e
+	return e, nil
 }
 
 // Record returns the record at (ns, data) as the batch so far has left it, or
 // nil if there is none. The caller MUST NOT modify it.
 func (b *Batch) Record(ns mapfn.NS, data []byte) ([]byte, error) {
-	e, _, err := b.entry(ns, data)
+	e, err := b.entry(ns, data)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +80,7 @@ func (b *Batch) Record(ns mapfn.NS, data []byte) ([]byte, error) {
 // Peaks returns the hashes of the perfect subtrees of the event list at (ns,
 // data) as the batch so far has left it, from left to right.
 func (b *Batch) Peaks(ns mapfn.NS, data []byte) ([]Hash, error) {
-	e, _, err := b.entry(ns, data)
+	e, err := b.entry(ns, data)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +107,7 @@ func (b *Batch) change(c *mapfn.Change) error {
 	if len(c.Data) > maxData || c.Record == nil {
 		return fmt.Errorf("%w: data of %d bytes, record of %d", ErrInconsistent, len(c.Data), len(c.Record))
 	}
-	e, key, err := b.entry(c.NS, c.Data)
+	e, err := b.entry(c.NS, c.Data)
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func (b *Batch) change(c *mapfn.Change) error {
 		event := c.Event.Append(make([]byte, 0, mapfn.EventSize))
 		e.grown, l = append(e.grown, treehash.Leaf(event)), list{l.count + 1, c.Peaks}
 		if tail = append(tail, event...); l.count%rowLen == 0 {
-			b.events, tail = append(b.events, backend.Write{Key: eventKey(key, l.count/rowLen-1), Value: tail}), nil
+			b.events, tail = append(b.events, backend.Write{Key: eventKey(e.key, l.count/rowLen-1), Value: tail}), nil
 		}
 	}
 	e.stored, e.changed = stored{c.Record, l, tail}, true

@@ -115,7 +115,7 @@ func (l *loader) change(b *Batch, n int, at subject) mapfn.Change {
 		c.Record = fmt.Appendf(nil, `{"v":1,"state":"active","issued":%d,"leaf":"%s","last":%d,"key":"%s"}`, n, hash, l.version, hash)
 		return c
 	}
-	e, _, err := b.entry(c.NS, c.Data)
+	e, err := b.entry(c.NS, c.Data)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -78,14 +78,14 @@ func (b *Batch) Committed() {
 // changes returns what the batch has changed, checked and sorted by key.
 func (b *Batch) changes() ([]change, error) {
 	out := make([]change, 0, len(b.records))
-	for key, e := range b.records {
+	for _, e := range b.records {
 		if !e.changed {
 			continue
 		}
 		if err := e.check(); err != nil {
-			return nil, fmt.Errorf("the record of %x, of namespace %d: %w", key, e.ns, err)
+			return nil, fmt.Errorf("the record of %x, of namespace %d: %w", e.key, e.ns, err)
 		}
-		out = append(out, newChange(key, e))
+		out = append(out, newChange(e))
 	}
 	slices.SortFunc(out, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
 	return out, nil

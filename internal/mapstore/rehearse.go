@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/standing-log/standing/personality/mapfn"
-	"github.com/standing-log/standing/personality/statusmap"
 )
 
 // Rehearsal computes what seals say of the states between two commits. It is
@@ -17,10 +16,10 @@ type Rehearsal struct {
 	batch   *Batch
 	top     *tile // of the map, as far as Result has made it
 	keys    uint64
-	list    list              // the withdrawal list
-	changed map[Hash]struct{} // map keys that were changed since
-	known   map[Hash]struct{} // map keys that Result has put in
-	records [][]byte          // of the withdrawal list, since
+	list    list                // the withdrawal list
+	changed map[*entry]struct{} // since
+	known   map[*entry]struct{} // that Result has put in
+	records [][]byte            // of the withdrawal list, since
 }
 
 // Rehearse returns a Rehearsal that begins where b began.
@@ -28,7 +27,7 @@ func (b *Batch) Rehearse() *Rehearsal {
 	m := b.base.meta
 	return &Rehearsal{
 		batch: b, top: b.base.top, keys: m.keys, list: m.list,
-		changed: map[Hash]struct{}{}, known: map[Hash]struct{}{},
+		changed: map[*entry]struct{}{}, known: map[*entry]struct{}{},
 	}
 }
 
@@ -36,7 +35,7 @@ func (b *Batch) Rehearse() *Rehearsal {
 func (r *Rehearsal) Apply(w mapfn.Writes) {
 	for i := range w.Changes {
 		c := &w.Changes[i]
-		r.changed[statusmap.Key(byte(c.NS), c.Data)] = struct{}{}
+		r.changed[r.batch.records[name{c.NS, string(c.Data)}]] = struct{}{}
 	}
 	for _, wd := range w.Withdrawals {
 		r.records = append(r.records, wd.Append(make([]byte, 0, mapfn.WithdrawalSize)))
@@ -48,8 +47,8 @@ func (r *Rehearsal) Apply(w mapfn.Writes) {
 func (r *Rehearsal) Result() (Result, error) {
 	u := updater{base: &r.batch.base, version: r.batch.base.head.version + 1, since: r.since}
 	changes := make([]change, 0, len(r.changed))
-	for key := range r.changed {
-		changes = append(changes, r.change(key, u.version))
+	for e := range r.changed {
+		changes = append(changes, r.change(e, u.version))
 	}
 	slices.SortFunc(changes, func(a, b change) int { return bytes.Compare(a.key[:], b.key[:]) })
 	top, out, err := u.run(r.top, changes)
@@ -61,8 +60,8 @@ func (r *Rehearsal) Result() (Result, error) {
 		return Result{}, fmt.Errorf("extending the withdrawal list: %w", err)
 	}
 	r.top, r.keys, r.list = top, r.keys+out.keys, list
-	for key := range r.changed {
-		r.known[key] = struct{}{}
+	for e := range r.changed {
+		r.known[e] = struct{}{}
 	}
 	clear(r.changed)
 	r.records = nil
@@ -70,10 +69,10 @@ func (r *Rehearsal) Result() (Result, error) {
 	return Result{top.top(), r.keys, list.count, root}, err
 }
 
-// change returns the change of a key since the last Result.
-func (r *Rehearsal) change(key Hash, version uint64) change {
-	c := newChange(key, r.batch.records[key])
-	if _, known := r.known[key]; known {
+// change returns the change of a record since the last Result.
+func (r *Rehearsal) change(e *entry, version uint64) change {
+	c := newChange(e)
+	if _, known := r.known[e]; known {
 		c.old = alone(version)
 	}
 	return c
@@ -81,9 +80,9 @@ func (r *Rehearsal) change(key Hash, version uint64) change {
 
 // since returns the changes of all keys below p since the batch began.
 func (r *Rehearsal) since(p path) (out []change) {
-	for key, e := range r.batch.records {
-		if e.changed && p.above(&key) {
-			out = append(out, newChange(key, e))
+	for _, e := range r.batch.records {
+		if e.changed && p.above(&e.key) {
+			out = append(out, newChange(e))
 		}
 	}
 	return out

@@ -62,14 +62,15 @@ func TestRehearsalOfLikeTags(t *testing.T) {
 		for i := range 15 {
 			for range r.IntN(5) {
 				k := all[r.IntN(len(all))]
-				e := b.records[k]
+				called := name{data: string(k[:])}
+				e := b.records[called]
 				if e == nil {
-					e = &entry{ns: 1, at: tr.addresses[k], changed: true}
-					b.records[k] = e
+					e = &entry{ns: 1, key: k, at: tr.addresses[k], changed: true}
+					b.records[called] = e
 				}
 				e.record = []byte{byte(i)}
 				tr.pairs[k] = statusmap.ValueHash(1, e.record)
-				rehearsal.changed[k] = struct{}{}
+				rehearsal.changed[e] = struct{}{}
 			}
 			got, err := rehearsal.Result()
 			if want := statusmap.Root(tr.pairs); err != nil || got.Root != want || got.Keys != uint64(len(tr.pairs)) {

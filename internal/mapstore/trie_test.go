@@ -47,8 +47,8 @@ func (tr *trie) put(keys []Hash) outcome {
 	version := tr.latest.version + 1
 	var changes []change
 	for _, k := range keys {
-		e := &entry{ns: 1, at: tr.addresses[k], stored: stored{record: fmt.Appendf(nil, "%x %d", k, version)}, changed: true}
-		c := newChange(k, e)
+		e := &entry{ns: 1, key: k, at: tr.addresses[k], stored: stored{record: fmt.Appendf(nil, "%x %d", k, version)}, changed: true}
+		c := newChange(e)
 		changes = append(changes, c)
 		tr.pairs[k] = c.vh
 	}
@@ -229,8 +229,8 @@ func TestBucketsPerBatch(t *testing.T) {
 		version := tr.latest.version + 1
 		var changes []change
 		for _, k := range batch {
-			e := &entry{ns: 1, at: tr.addresses[k], stored: stored{record: []byte{byte(version)}}}
-			changes = append(changes, newChange(k, e))
+			e := &entry{ns: 1, key: k, at: tr.addresses[k], stored: stored{record: []byte{byte(version)}}}
+			changes = append(changes, newChange(e))
 		}
 		changes = sorted(changes)
 		base := tr.at(tr.latest)

@@ -20,9 +20,9 @@ type change struct {
 }
 
 // newChange returns the change that a record is. It has its own address from run on.
-func newChange(key Hash, record *entry) change {
+func newChange(record *entry) change {
 	vh := statusmap.ValueHash(byte(record.ns), record.record)
-	return change{newLeaf(key, vh, 0), vh, record.at, record}
+	return change{newLeaf(record.key, vh, 0), vh, record.at, record}
 }
 
 // updater puts changes into a map, writing leaves of version.
