@@ -59,6 +59,10 @@ func TestMetrics(t *testing.T) {
 			return ask(ctx, cp, size)
 		}
 	})
+	// What start wrote is more than the backlog.
+	if err := s.WaitPublished(t.Context(), s.SignedSize()); err != nil {
+		t.Fatal(err)
+	}
 	a := s.attest(1)
 	res := s.submit(a)[0]
 	s.submit(a) // a duplicate is no entry
