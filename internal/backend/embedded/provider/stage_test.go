@@ -341,3 +341,26 @@ func TestHardDelete(t *testing.T) {
 		t.Errorf("the other tree has %d leaves", n)
 	}
 }
+
+// TestStageMemory: the next Stage writes into the memory of the last one, and not into
+// what that has written: of a batch as large as a memtable, Pebble keeps the memory.
+func TestStageMemory(t *testing.T) {
+	p := open(t, vfs.NewMem())
+	sizes := []int{100, 10 << 10, 900 << 10, 4 << 10, 2 << 20, 10 << 10, 9 << 20, 100, 700 << 10, 10}
+	want := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i)}, sizes[i]) }
+	key := func(i int) []byte { return []byte{byte(i)} }
+	for i, size := range sizes {
+		s, err := p.Stage(0, size)
+		if err == nil {
+			err = errors.Join(s.SetSide(key(i), want(i)), s.Commit())
+		}
+		if err != nil {
+			t.Fatalf("stage %d of %d bytes: %v", i, size, err)
+		}
+	}
+	for i := range sizes {
+		if got, err := get(p.db, sideKey(key(i))); err != nil || !bytes.Equal(got, want(i)) {
+			t.Errorf("stage %d: %d bytes %.10q, want %d; %v", i, len(got), got, sizes[i], err)
+		}
+	}
+}
